@@ -1,0 +1,1 @@
+"""netwright finds, trains, shrinks and ships the neural network that fits your data and your hardware."""
