@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from netwright.core.measurement import Measurement, measurements_from_json, measurements_to_json
 from netwright.core.trial import Proposal, Status, TrialId
@@ -73,6 +73,7 @@ class Retried:
     attempt: int
     reason: str
     cpu_seconds: float = 0.0
+    cause: Literal["lost", "crashed", "preempted"] = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,12 @@ def event_to_json(event: Event) -> tuple[str, TrialId | None, dict[str, Any]]:
             )
         case Lost(trial, reason):
             return "lost", trial, {"reason": reason}
-        case Retried(trial, attempt, reason, cpu_seconds):
-            return "retried", trial, {"attempt": attempt, "reason": reason, "cpu_seconds": cpu_seconds}
+        case Retried(trial, attempt, reason, cpu_seconds, cause):
+            return (
+                "retried",
+                trial,
+                {"attempt": attempt, "reason": reason, "cpu_seconds": cpu_seconds, "cause": cause},
+            )
         case Cancelled(trial, reason, cpu_seconds):
             return "cancelled", trial, {"reason": reason, "cpu_seconds": cpu_seconds}
         case Clock(seconds, cpu_seconds):
@@ -177,7 +182,7 @@ def event_from_json(kind: str, trial: TrialId | None, data: Mapping[str, Any]) -
     if kind == "lost":
         return Lost(trial, data["reason"])
     if kind == "retried":
-        return Retried(trial, data["attempt"], data["reason"], data.get("cpu_seconds", 0.0))
+        return Retried(trial, data["attempt"], data["reason"], data["cpu_seconds"], data["cause"])
     if kind == "cancelled":
         return Cancelled(trial, data["reason"], data.get("cpu_seconds", 0.0))
     raise ValueError(f"an event must be of a known kind, but got {kind!r}")

@@ -105,8 +105,8 @@ class History:
                 trial.seconds, trial.cpu_seconds = event.seconds, event.cpu_seconds
             case Lost(_, reason):
                 trial.status, trial.reason = "lost", reason
-            case Retried(_, _, reason):
+            case Retried(_, _, reason, _, _):
                 trial.status, trial.reason = "asked", reason
-            case Cancelled(_, reason):
+            case Cancelled(_, reason, _):
                 trial.status, trial.reason = "cancelled", reason
         trial.ended_at = entry.at

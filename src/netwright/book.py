@@ -1,0 +1,152 @@
+"""What the loop knows of all trials, in little memory: whole proposals of open ones, a digest of every other.
+
+A book is changed by events alone, so that taking in a ledger from its beginning gives the book of the driver that
+wrote it. Per closed trial it holds one 16-byte identity and one byte for the source.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from netwright.core.events import (
+    Asked,
+    Cancelled,
+    Clock,
+    Event,
+    Failed,
+    Finished,
+    Lost,
+    Noted,
+    Retried,
+    Started,
+)
+from netwright.core.trial import Continue, Inherit, Proposal, TrialId
+
+
+@dataclass(slots=True)
+class OpenTrial:
+    """A trial without an answer yet.
+
+    `losses` and `crashes` count ended attempts by cause, `deaths` the drivers that died while it ran with nothing
+    finished in between. `twin_of` names the earlier open trial of the same identity whose answer it waits for.
+    """
+
+    source: str
+    proposal: Proposal
+    twin_of: TrialId | None = None
+    running: bool = False
+    attempts: int = 0
+    losses: int = 0
+    crashes: int = 0
+    deaths: int = 0
+
+
+@dataclass(slots=True)
+class Book:
+    """The state of all trials. `assigned` counts trials that were ever given to a worker, by source."""
+
+    open: dict[TrialId, OpenTrial] = field(default_factory=dict)
+    artefacts: dict[TrialId, dict[str, str]] = field(default_factory=dict)
+    assigned: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    seconds: float = 0.0
+    failures_in_a_row: int = 0
+    last_failure: Failed | None = None
+    _first: dict[bytes, TrialId] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
+    _source: array[int] = field(default_factory=lambda: array("B"))
+
+    @property
+    def next_id(self) -> TrialId:
+        """The id of the next trial; ids count from 1 without a gap."""
+        return len(self._source) + 1
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Names of all sources that ever asked, in order of their first trial."""
+        return tuple(self._names)
+
+    def source_of(self, event: Event) -> str:
+        """Which source an event concerns; empty for facts of the run itself."""
+        match event:
+            case Asked(source, _):
+                return source
+            case Clock() | Noted():
+                return ""
+            case _:
+                return self._names[self._source[event.trial - 1]]
+
+    def first_of(self, proposal: Proposal) -> TrialId | None:
+        """The first trial with the identity of `proposal`, or None."""
+        return self._first.get(bytes.fromhex(proposal.identity()))
+
+    def waiting(self, sources: Sequence[str]) -> Iterator[TrialId]:
+        """Open trials of `sources` that no worker has and that wait for no twin, in order of their ids."""
+        for trial in sorted(self.open):
+            entry = self.open[trial]
+            if entry.source in sources and not entry.running and entry.twin_of is None:
+                yield trial
+
+    def twins(self, trial: TrialId) -> list[TrialId]:
+        """Open trials that wait for the answer of `trial`."""
+        return [other for other, entry in self.open.items() if entry.twin_of == trial]
+
+    def take(self, event: Event) -> None:
+        """Change the state by one event, in ledger order."""
+        match event:
+            case Asked(source, trials):
+                for trial, proposal in trials:
+                    self._ask(source, trial, proposal)
+            case Started(trial, attempt, _):
+                entry = self.open[trial]
+                if attempt == 1:
+                    self.assigned[entry.source] = self.assigned.get(entry.source, 0) + 1
+                entry.running, entry.attempts = True, attempt
+            case Retried(trial, _, _, cpu_seconds, cause):
+                entry = self.open[trial]
+                entry.running = False
+                entry.losses += cause == "lost"
+                entry.crashes += cause == "crashed"
+                self.cpu_seconds += cpu_seconds
+            case Cancelled(trial, _, cpu_seconds):
+                self.open[trial].running = False
+                self.cpu_seconds += cpu_seconds
+            case Finished() | Failed() | Lost():
+                self._close(event)
+            case Clock(seconds, _):
+                self.seconds = seconds
+            case Noted("driver"):
+                for entry in self.open.values():
+                    entry.deaths += entry.running
+                    entry.running = False
+
+    def _ask(self, source: str, trial: TrialId, proposal: Proposal) -> None:
+        if source not in self._names:
+            self._names.append(source)
+        self._source.append(self._names.index(source))
+        first = self._first.setdefault(bytes.fromhex(proposal.identity()), trial)
+        self.open[trial] = OpenTrial(source, proposal, first if first != trial and first in self.open else None)
+
+    def _close(self, event: Finished | Failed | Lost) -> None:
+        del self.open[event.trial]
+        status = "lost" if isinstance(event, Lost) else event.status
+        self.counts[status] = self.counts.get(status, 0) + 1
+        if isinstance(event, Finished):
+            self.failures_in_a_row = 0
+            for entry in self.open.values():
+                entry.deaths = 0
+            if event.artefacts:
+                self.artefacts[event.trial] = dict(event.artefacts)
+        elif isinstance(event, Failed):
+            self.failures_in_a_row += 1
+            self.last_failure = event
+        if not isinstance(event, Lost):
+            self.cpu_seconds += event.cpu_seconds
+
+    def inputs(self) -> set[TrialId]:
+        """Trials whose weights an open trial starts from."""
+        starts = (entry.proposal.start for entry in self.open.values())
+        return {start.trial for start in starts if isinstance(start, Continue | Inherit)}

@@ -1,0 +1,381 @@
+"""The only loop: sources of proposals, an evaluation, an executor, and the ledger that remembers.
+
+A source is a strategy: the search itself, a list of baselines, a list of finalists. The loop draws proposals when a
+worker is free, records every one of them as a trial, answers duplicates and refused candidates at once, gives the
+rest to the executor, and tells each source what became of its own trials. All it knows is what the ledger told it:
+the book is rebuilt by replay, and so is each source.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from netwright.book import Book
+from netwright.budget import Spent, Stopwatch
+from netwright.core.events import (
+    Asked,
+    Cancelled,
+    Clock,
+    Event,
+    Failed,
+    Finished,
+    Lost,
+    Noted,
+    Retried,
+    Started,
+)
+from netwright.core.job import (
+    Allowance,
+    AttemptEvent,
+    AttemptFailed,
+    AttemptFinished,
+    AttemptLost,
+    AttemptProgress,
+    AttemptStarted,
+    Job,
+)
+from netwright.core.seeding import derive
+from netwright.core.trial import Proposal, TrialId
+from netwright.executors.base import Executor
+from netwright.ledger.base import Ledger
+from netwright.ledger.blobs import Blobs
+from netwright.strategies.base import Strategy
+
+CLOCK_SECONDS = 5.0
+FAILURES_IN_A_ROW = 20
+ANSWERS_IN_A_ROW = 2_000
+LOSSES_RETRIED = 2
+CRASHES_RETRIED = 1
+DEATHS = 3
+LARGE_ARTEFACTS = frozenset({"checkpoint", "weights", "onnx", "validation"})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is to do: a job without its bookkeeping."""
+
+    evaluation: str
+    settings: Mapping[str, Any]
+    allowance: Allowance
+    inputs: Mapping[str, Path]
+
+
+class Desk(Protocol):
+    """What the loop must know of the work at hand; an experiment implements it."""
+
+    def refuse(self, trial: TrialId, proposal: Proposal) -> Finished | Failed | None:
+        """The answer to a candidate that needs no worker (cannot be built, outside a limit), or None."""
+        ...
+
+    def order(self, proposal: Proposal, artefacts: Callable[[TrialId], Mapping[str, Path]]) -> Order:
+        """What a worker is to do. `artefacts(trial)` gives the kept files of an earlier trial by name."""
+        ...
+
+    def learn(self, proposal: Proposal, event: Finished) -> Sequence[Noted]:
+        """Facts to record beside a result."""
+        ...
+
+    def keep(self) -> set[TrialId]:
+        """Trials whose large artefacts must stay, besides those the sources hold."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Why `Loop.run` returned: `done` (sources are empty), `until`, `failures`, `exhausted` or `interrupted`."""
+
+    why: str
+    detail: str = ""
+
+
+class Loop:
+    """Drives sources until they are empty or the caller says so.
+
+    `folder` is the run folder; job folders are made in `folder/work`. `watch` is called after every change, for the
+    terminal. Raises StorageError when the ledger cannot be written; nothing recorded before is lost by it.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        ledger: Ledger,
+        executor: Executor,
+        blobs: Blobs,
+        folder: Path,
+        seed: int,
+        stopwatch: Stopwatch,
+        watch: Callable[[Loop], None] = lambda loop: None,
+    ) -> None:
+        self.book = Book()
+        self.stopwatch = stopwatch
+        self.progress: dict[TrialId, Mapping[str, Any]] = {}
+        self.began: dict[TrialId, float] = {}
+        self.interrupted = False
+        self._desk = desk
+        self._ledger = ledger
+        self._executor = executor
+        self._blobs = blobs
+        self._folder = folder
+        self._seed = seed
+        self._watch = watch
+        self._sources: dict[str, Strategy] = {}
+        self._clocked = 0.0
+        self._answers = 0
+
+    # -- state: replayed, then changed by recorded events alone ----------------------------------------------------
+
+    def restore(self, *sources: Strategy) -> None:
+        """Take in the whole ledger, and tell `sources` what it holds of their trials."""
+        self._sources.update({source.name: source for source in sources})
+        for stored in self._ledger.replay():
+            self._take(stored.event)
+        kept = set(self._blobs.hashes())
+        for trial, files in list(self.book.artefacts.items()):
+            if not kept.issuperset(files.values()):
+                self.book.artefacts[trial] = {name: blob for name, blob in files.items() if blob in kept}
+
+    def add(self, source: Strategy) -> None:
+        """Let a source take part that was not known when the ledger was taken in."""
+        self._sources[source.name] = source
+        if source.name in self.book.sources:
+            for stored in self._ledger.replay():
+                if self.book.source_of(stored.event) == source.name:
+                    _tell(source, stored.event)
+
+    def record(self, *events: Event) -> None:
+        """Write events, then change the state by them; never the other way round."""
+        self._ledger.append(events)
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        self.book.take(event)
+        source = self._sources.get(self.book.source_of(event))
+        if source is not None:
+            _tell(source, event)
+
+    def spent(self) -> Spent:
+        """Time, CPU time (attempts under way at their wall time) and search trials used so far."""
+        now = time.monotonic()
+        running = sum(now - began for began in self.began.values())
+        return Spent(self.stopwatch.seconds, self.book.cpu_seconds + running, sum(self.book.assigned.values()))
+
+    def artefacts(self, trial: TrialId) -> dict[str, Path]:
+        """The files of a trial that are still kept, by name."""
+        return {name: self._blobs.get(blob) for name, blob in self.book.artefacts.get(trial, {}).items()}
+
+    # -- the loop --------------------------------------------------------------------------------------------------
+
+    def run(self, names: Sequence[str], until: Callable[[Loop], bool]) -> Ended:
+        """Draw from the named sources, first come first served, until they are empty or `until` holds.
+
+        Attempts of other sources that are still running go on beside them.
+        """
+        self._answers = 0
+        self._bury()
+        while True:
+            if self.interrupted:
+                return Ended("interrupted")
+            if until(self):
+                return Ended("until")
+            more = self._fill(names)
+            if not more and not any(self.book.open[trial].source in names for trial in self.began):
+                return Ended("done")
+            if self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
+                return Ended("failures", self.book.last_failure.reason if self.book.last_failure else "")
+            if self._answers >= ANSWERS_IN_A_ROW:
+                return Ended("exhausted")
+            for event in self._executor.drain(0.25):
+                self._receive(event)
+            self._tick()
+
+    def cancel(self, reason: str, *, grace: float = 0.0) -> None:
+        """Stop every attempt under way; its trial is asked again when the run goes on."""
+        now = time.monotonic()
+        for trial in list(self.began):
+            self._executor.stop(trial, grace)
+            self.record(Cancelled(trial, reason, cpu_seconds=now - self.began.pop(trial)))
+            self._clean(trial)
+        self.tick(force=True)
+
+    def _fill(self, names: Sequence[str]) -> bool:
+        """Give work to every free worker; False when no source has any more to ask for now."""
+        while self._executor.slots() > 0:
+            trial = next(self.book.waiting(names), None)
+            if trial is None:
+                trial = self._ask(names)
+            if trial is None:
+                return False
+            if self._answers >= ANSWERS_IN_A_ROW or self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
+                return True
+            entry = self.book.open.get(trial)
+            if entry is not None and entry.twin_of is None:
+                self._submit(trial)
+            self._watch(self)
+        return True
+
+    def _ask(self, names: Sequence[str]) -> TrialId | None:
+        """Draw one proposal, record it as a trial, and answer it here if it needs no worker."""
+        for name in names:
+            proposal = next(iter(self._sources[name].ask()), None)
+            if proposal is None:
+                continue
+            trial = self.book.next_id
+            self.record(Asked(name, ((trial, proposal),)))
+            first = self.book.first_of(proposal)
+            if first is not None and first != trial:
+                if first not in self.book.open:
+                    self.record(self._copy(first, trial))
+            else:
+                refusal = self._desk.refuse(trial, proposal)
+                if refusal is not None:
+                    self.record(refusal)
+            self._answers = self._answers + 1 if trial not in self.began else 0
+            return trial
+        return None
+
+    def _copy(self, first: TrialId, trial: TrialId) -> Event:
+        """The answer of an earlier trial of the same identity, for `trial`."""
+        event = self._ledger.answer(first)
+        match event:
+            case Finished():
+                return replace(event, trial=trial, reused_from=first, seconds=0.0, cpu_seconds=0.0)
+            case Failed():
+                return replace(event, trial=trial, seconds=0.0, cpu_seconds=0.0)
+            case _:
+                return replace(event, trial=trial)
+
+    def _submit(self, trial: TrialId) -> None:
+        entry = self.book.open[trial]
+        order = self._desk.order(entry.proposal, self.artefacts)
+        attempt = entry.attempts + 1
+        job = Job(
+            trial=trial,
+            attempt=attempt,
+            evaluation=order.evaluation,
+            settings=order.settings,
+            proposal=entry.proposal.to_json(),
+            seed=derive(self._seed, entry.proposal.identity()),
+            folder=self._job_folder(trial, attempt),
+            inputs=order.inputs,
+        )
+        self._answers = 0
+        self.began[trial] = time.monotonic()
+        self.record(Started(trial, attempt))
+        self._executor.submit(job, order.allowance)
+
+    # -- what workers report ---------------------------------------------------------------------------------------
+
+    def _receive(self, event: AttemptEvent) -> None:
+        if event.trial not in self.began:
+            return  # a late word of an attempt that was cancelled
+        match event:
+            case AttemptStarted():
+                pass
+            case AttemptProgress(trial, _, record):
+                self.progress[trial] = record
+            case AttemptFinished():
+                self._finish(event)
+            case AttemptFailed():
+                self._fail(event)
+            case AttemptLost():
+                self._lose(event)
+        self._watch(self)
+
+    def _finish(self, event: AttemptFinished) -> None:
+        folder = self._job_folder(event.trial, event.attempt)
+        artefacts = {name: self._blobs.put(folder / file) for name, file in event.evaluated.artefacts.items()}
+        finished = Finished(
+            event.trial,
+            "stopped" if event.stopped else "infeasible" if "infeasible" in event.evaluated.notes else "completed",
+            event.evaluated.measurements,
+            artefacts,
+            event.seconds,
+            event.cpu_seconds,
+            notes=event.evaluated.notes,
+        )
+        proposal = self.book.open[event.trial].proposal
+        self._close(finished, *self._desk.learn(proposal, finished))
+        self._sweep()
+
+    def _fail(self, event: AttemptFailed) -> None:
+        if event.signal is not None and self.book.open[event.trial].crashes < CRASHES_RETRIED:
+            self._retry(Retried(event.trial, event.attempt, event.reason, event.cpu_seconds, "crashed"))
+        else:
+            self._close(
+                Failed(event.trial, event.status, event.reason, event.detail, event.seconds, event.cpu_seconds)
+            )
+
+    def _lose(self, event: AttemptLost) -> None:
+        if event.counts and self.book.open[event.trial].losses >= LOSSES_RETRIED:
+            self._close(Lost(event.trial, event.reason))
+        else:
+            cause = "lost" if event.counts else "preempted"
+            self._retry(Retried(event.trial, event.attempt, event.reason, event.cpu_seconds, cause))
+
+    def _retry(self, event: Retried) -> None:
+        self.began.pop(event.trial)
+        self.record(event)
+        self._clean(event.trial)
+
+    def _close(self, event: Finished | Failed | Lost, *facts: Noted) -> None:
+        """Record an answer, and the same one for every twin that waited for it."""
+        self.began.pop(event.trial, None)
+        self.progress.pop(event.trial, None)
+        twins = self.book.twins(event.trial)
+        self.record(event, *facts)
+        for twin in twins:
+            self.record(self._copy(event.trial, twin))
+        self._clean(event.trial)
+
+    def _bury(self) -> None:
+        """Close trials that were running whenever a driver died: they may well be the cause."""
+        for trial, entry in list(self.book.open.items()):
+            if entry.deaths >= DEATHS:
+                reason = f"it was running when the search itself died, {entry.deaths} times in a row"
+                self._close(Failed(trial, "crashed", reason))
+
+    # -- housekeeping ----------------------------------------------------------------------------------------------
+
+    def tick(self, *, force: bool = False) -> None:
+        """Record the time used, every few seconds."""
+        seconds = self.stopwatch.seconds
+        if force or seconds - self._clocked >= CLOCK_SECONDS:
+            self._clocked = seconds
+            self.record(Clock(seconds, self.book.cpu_seconds))
+
+    def _tick(self) -> None:
+        self.tick()
+        self._watch(self)
+
+    def _sweep(self) -> None:
+        """Delete the large artefacts that nobody may ask for any more."""
+        keep = self._desk.keep() | self.book.inputs()
+        keep.update(*(source.holds() for source in self._sources.values()))
+        losers = [trial for trial in self.book.artefacts if trial not in keep]
+        if not losers:
+            return
+        kept = {blob for trial, files in self.book.artefacts.items() if trial in keep for blob in files.values()}
+        for trial in losers:
+            files = self.book.artefacts.pop(trial)
+            for name, blob in files.items():
+                if name in LARGE_ARTEFACTS and blob not in kept:
+                    self._blobs.delete(blob)
+
+    def _job_folder(self, trial: TrialId, attempt: int) -> Path:
+        return self._folder / "work" / f"{trial:06d}-{attempt}"
+
+    def _clean(self, trial: TrialId) -> None:
+        for folder in (self._folder / "work").glob(f"{trial:06d}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tell(source: Strategy, event: Event) -> None:
+    if isinstance(event, Asked | Finished | Failed | Lost):
+        source.tell(event)
