@@ -16,7 +16,9 @@ _SECRET = re.compile(
     r"(['\"]?\s*[=:]\s*['\"]?)(?:bearer\s+)?[^\s'\",;]+"
 )
 _KNOWN_TOKEN = re.compile(r"\b(?:gh[pousr]_|github_pat_|hf_|sk-|xox[abprs]-|AKIA|glpat-|pypi-)[A-Za-z0-9_-]{8,}")
-_POSIX_PATH = re.compile(r"(?<![\w.:/<~…-])(?:~|file://)?(?:/[^\s/'\"`,;:()<>|\[\]{}=]+)+/([^\s/'\"`,;:()<>|\[\]{}=]+)/?")
+_POSIX_PATH = re.compile(
+    r"(?<![\w.:/<~…-])(?:~|file://)?(?:/[^\s/'\"`,;:()<>|\[\]{}=]+)+/([^\s/'\"`,;:()<>|\[\]{}=]+)/?"
+)
 _WINDOWS_PATH = re.compile(r"(?:\b[A-Za-z]:|\\)\\(?:[^\\\s'\",;<>|]+\\)+([^\\\s'\",;<>|]+)")
 
 

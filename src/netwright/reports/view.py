@@ -1,0 +1,115 @@
+"""What a report is made from. This is the whole contract between a run and the pages that show it.
+
+Trials
+    `history` holds every trial (`core.history`). Sources: `baseline`, the strategy's own name, `rival` (a random
+    search with the same budget, where one was asked for), `final`. A proposal's `origin` is random, mutation,
+    crossover, promotion, baseline or final. The facts with topic `test` are counted: one for each reading of the
+    test split.
+
+Artefact files, by trial (`files(trial, name)`; None where a file was not kept)
+    curve        JSON: a list with one object an epoch: epoch, train_loss, validation_accuracy, validation_loss,
+                 lr, seconds; any but `epoch` may be missing
+    layers       JSON: a list of the network's steps: name, op, block, group, address, shape, parameters, macs
+                 (as `core.plan.Step`), and `milliseconds` where a step was timed
+    validation   .npy, float32 (validation images, classes): probabilities
+    test         .npy, float32 (test images, classes): probabilities of the exported network, or of a classic model
+
+Facts (all optional; what is missing is left out of the page)
+    command      str: the command line as it was given        resume        str: the command that goes on
+    export       str: where the network lies, relative         predict       str: the command that uses it
+    seed         int                                           versions      {name: version}
+    machine      {name: text}                                  strategy      str
+    space        {name, size: int | None, fingerprint}         workers       int
+    budget       str, in words (`10 minutes`)                  epochs        [int]: rungs, then the full training
+    created      str: a date
+    data         {name, images, classes: {label: images}, split: {train, validation, test}, how_split, size,
+                 fingerprint, licence, findings: [{severity, message}]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.core.history import History, Trial
+from netwright.core.objective import Goal, Objective
+from netwright.core.task import TaskSpec
+from netwright.core.trial import TrialId
+
+Image = NDArray[np.uint8]
+
+QUALITY = frozenset({"accuracy", "balanced_accuracy", "auc", "loss"})
+"""Metrics that say how good the answers are; every other metric is a cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Which trials stand for what, all by the training whose network would be exported (or the fitted model).
+
+    `handmade`, `linear`, `forest` are baselines; `best_random` is the final training of the best random candidate;
+    `finalists` are all trials of the final stage, and `winner` is the one that is exported.
+    """
+
+    handmade: TrialId | None = None
+    linear: TrialId | None = None
+    forest: TrialId | None = None
+    best_random: TrialId | None = None
+    finalists: tuple[TrialId, ...] = ()
+    winner: TrialId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as reports see it.
+
+    `test_labels` are the true classes of the test split, int (test images,), and `test_names` what to call each
+    image (a file name relative to the data; empty where there is none). `image(index)` gives test image `index` as
+    uint8 (height, width, channels); None leaves images and their names out of the report.
+    """
+
+    history: History
+    goal: Goal
+    task: TaskSpec
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    roles: Roles = field(default_factory=Roles)
+    files: Callable[[TrialId, str], Path | None] = lambda trial, name: None
+    test_labels: NDArray[np.integer[Any]] | None = None
+    test_names: Sequence[str] = ()
+    image: Callable[[int], Image] | None = None
+
+    @property
+    def metric(self) -> Objective:
+        """What quality means here: the first objective that is known only after training, else accuracy."""
+        for objective in self.goal.objectives:
+            if objective.metric in QUALITY:
+                return objective
+        return Objective("accuracy", "max")
+
+    @property
+    def costs(self) -> tuple[Objective, ...]:
+        """The other objectives; parameters where there is none."""
+        others = tuple(objective for objective in self.goal.objectives if objective.metric not in QUALITY)
+        return others or (Objective("parameters", "min"),)
+
+    @property
+    def test_reads(self) -> int:
+        """How often the test split was read."""
+        return sum(topic == "test" for _, topic, _ in self.history.notes)
+
+    def trial(self, number: TrialId | None) -> Trial | None:
+        """A trial by its id, or None."""
+        return None if number is None else self.history.trials.get(number)
+
+    def test_answers(self, number: TrialId | None) -> NDArray[np.float64] | None:
+        """Test probabilities of a trial, (test images, classes), or None where it was not tested."""
+        path = None if number is None else self.files(number, "test")
+        if path is None or self.test_labels is None:
+            return None
+        answers = np.load(path, allow_pickle=False).astype(np.float64)
+        fits = answers.ndim == 2 and answers.shape == (len(self.test_labels), self.task.outputs)
+        return answers if fits else None
