@@ -1,0 +1,1 @@
+"""Training: one plain loop, its recipe, its hooks, and checkpoints it resumes from exactly."""
