@@ -1,0 +1,101 @@
+"""Peak memory of inference, read from the operating system in a fresh process: `python -m netwright.hardware.memory`.
+
+What counts is the highest resident memory over ten calls, above what Python and a warmed-up onnxruntime hold before they
+load the model: weights, activations and work space. Numbers are those of this runtime, whose arena takes about twice
+the live activations.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from netwright.core.errors import InputError, NetwrightError
+from netwright.core.measurement import Measurement
+
+PROCESSES = 5
+CALLS = 10
+PATIENCE = 120.0
+
+
+def peak_memory(model: bytes | Path, shape: tuple[int, ...], *, processes: int = PROCESSES) -> Measurement:
+    """Peak memory in MB (10^6 bytes) for one `uint8` image of `shape` (channels, height, width).
+
+    The median of several processes; `low` and `high` are their extremes, which hold the true median with more than
+    90 % for five and more. Raises InputError on a system without /proc, NetwrightError when the model does not run.
+    """
+    if not Path("/proc/self/status").exists():
+        raise InputError("memory of inference can be measured on Linux only; leave the metric `memory` out")
+    with TemporaryDirectory(prefix="netwright-") as folder:
+        path = model if isinstance(model, Path) else Path(folder) / "model.onnx"
+        if isinstance(model, bytes):
+            path.write_bytes(model)
+        peaks = sorted(_in_a_process(path, shape) for _ in range(processes))
+    return Measurement(peaks[len(peaks) // 2], "MB", peaks[0], peaks[-1], samples=len(peaks))
+
+
+def _in_a_process(path: Path, shape: tuple[int, ...]) -> float:
+    command = [sys.executable, "-m", "netwright.hardware.memory", str(path), *(str(size) for size in shape)]
+    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    answer = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, **threads}, check=False
+    )
+    if answer.returncode != 0:
+        reason = (answer.stderr.strip().splitlines() or ["no message"])[-1]
+        raise NetwrightError(f"the model must run for its memory to be measured, but: {reason}")
+    return float(json.loads(answer.stdout)["MB"])
+
+
+def main(arguments: list[str]) -> None:
+    """Load the model, run it, print the peak as JSON. Arguments: file, channels, height, width."""
+    import numpy as np
+
+    from netwright.hardware.latency import caller
+    from netwright.hardware.reference import reference_model
+
+    caller(*reference_model())()  # what the runtime sets up once for all models does not count
+    image = np.random.default_rng(0).integers(0, 256, (1, *(int(size) for size in arguments[1:])), dtype=np.uint8)
+    _give_back()
+    before = _kilobytes("VmRSS")
+    call = caller(Path(arguments[0]), image)
+    _forget_peak()
+    for _ in range(CALLS):
+        call()
+    print(json.dumps({"MB": max(_kilobytes("VmHWM") - before, 0) * 1024 / 1e6}))
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, so that the model cannot hide in it (glibc; elsewhere it may, a little)."""
+    gc.collect()
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
+def _kilobytes(field: str) -> int:
+    """One field of /proc/self/status, which counts in units of 1,024 bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1])
+    raise InputError(f"/proc/self/status must have {field}, but this system's has not")
+
+
+def _forget_peak() -> None:
+    """Let the high-water mark begin anew, so that loading does not count (5 resets it, Linux 4.0 and later).
+
+    Where that is not permitted the mark keeps the peak of loading, and the result is too high rather than too low.
+    """
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
