@@ -1,0 +1,72 @@
+"""Strategies: what to try next, given what came of all that was tried. They see spaces and core records only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netwright.core.errors import InputError
+from netwright.core.objective import Goal
+from netwright.core.trial import Fidelity
+from netwright.strategies.base import CostFunction, Costs, SearchSpace, Source, Strategy
+from netwright.strategies.halving import Halving
+from netwright.strategies.listed import Listed
+from netwright.strategies.nsga2 import NSGA2
+from netwright.strategies.random import RandomSearch
+from netwright.strategies.regularized_evolution import RegularizedEvolution
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "nsga2": NSGA2,
+    "random": RandomSearch,
+    "regularized_evolution": RegularizedEvolution,
+}
+DEFAULT_STRATEGY = "nsga2"
+"""Combined with successive halving wherever there are epochs enough for two rungs."""
+
+__all__ = [
+    "DEFAULT_STRATEGY",
+    "NSGA2",
+    "STRATEGIES",
+    "CostFunction",
+    "Costs",
+    "Halving",
+    "Listed",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "SearchSpace",
+    "Source",
+    "Strategy",
+    "default_rungs",
+    "make_strategy",
+]
+
+
+def default_rungs(epochs: int, eta: int = 3) -> tuple[int, ...]:
+    """Rungs that end at `epochs`, each about `eta` times the one below, at most three: 9 -> (1, 3, 9)."""
+    rungs = [epochs]
+    while len(rungs) < 3 and rungs[0] >= eta:
+        rungs.insert(0, rungs[0] // eta)
+    return tuple(rungs)
+
+
+def make_strategy(
+    name: str,
+    space: SearchSpace,
+    goal: Goal,
+    *,
+    seed: int,
+    costs: CostFunction,
+    epochs: int,
+    rungs: Sequence[int] = (),
+) -> Source:
+    """The registered strategy `name`, under successive halving when there are two `rungs` or more.
+
+    Without rungs every candidate is trained for `epochs` with its own schedule. Raises InputError for an unknown
+    name, or rungs that do not rise.
+    """
+    if name not in STRATEGIES:
+        raise InputError(f"a strategy must be one of {', '.join(STRATEGIES)}, but got {name!r}")
+    strategy = STRATEGIES[name](space, goal, seed=seed, costs=costs)
+    if len(rungs) > 1:
+        return Halving(strategy, rungs=rungs)
+    strategy.fidelity = Fidelity(epochs)
+    return strategy

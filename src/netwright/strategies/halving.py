@@ -1,0 +1,175 @@
+"""Asynchronous successive halving over any strategy: train many a little, and the best third of them on.
+
+Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht, Talwalkar, "A System for Massively Parallel Hyperparameter
+Tuning", MLSys 2020, arXiv 1810.05934 (ASHA, the promotion variant). On every ask the best not yet promoted result of
+the highest possible rung goes on from its own checkpoint; where there is none, the inner strategy proposes at rung 0.
+
+Where this deviates: several objectives (constraint domination, rank, crowding); each rung compares its latest
+`WINDOW` results, which bounds memory and lets the old give way in a long search; results that were copied, refused
+before training or stopped early are never promoted; `promising` (see there) keeps hopeless candidates out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from netwright.core.candidate import Candidate
+from netwright.core.errors import InputError
+from netwright.core.events import Asked, Failed, Finished, Lost
+from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
+from netwright.strategies.base import Source, Strategy, Told
+from netwright.strategies.population import Result, result_of
+from netwright.strategies.ranking import best_first
+
+WINDOW = 243
+
+
+@dataclass(slots=True)
+class Record:
+    """A result at a rung. `root` is the trial at rung 0 that the inner strategy knows. `closed`: no promotion (more)."""
+
+    trial: TrialId
+    root: TrialId
+    candidate: Candidate
+    result: Result
+    closed: bool
+    losses: int = 0
+
+
+@dataclass(slots=True)
+class Rung:
+    """One level of training: its latest results, and their order (None: to be made again)."""
+
+    epochs: int
+    records: deque[Record]
+    order: list[Record] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A trial under way. `below` is the record that was promoted to it; None at rung 0."""
+
+    rung: int
+    root: TrialId
+    candidate: Candidate
+    below: Record | None
+
+
+class Halving(Source):
+    """Successive halving of the proposals of `inner` on `rungs` (epochs, rising); the best of `eta` goes on."""
+
+    def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3) -> None:
+        if len(rungs) < 2 or rungs[0] < 1 or list(rungs) != sorted(set(rungs)):
+            raise InputError(f"rungs must be two or more rising numbers of epochs, but got {tuple(rungs)}")
+        if eta < 2:
+            raise InputError(f"eta must be at least 2, but got {eta}")
+        if not inner.fidelities:
+            raise InputError(f"{inner.name} cannot be combined with successive halving; give one number of epochs")
+        self.inner = inner
+        self.name = inner.name
+        self.eta = eta
+        self.rungs = [Rung(epochs, deque(maxlen=WINDOW)) for epochs in rungs]
+        inner.fidelity = Fidelity(rungs[0], trunk=True)
+        self._open: dict[TrialId, Open] = {}
+
+    def ask(self) -> Iterator[Proposal]:
+        """Promotions from the highest rung down, then proposals of the inner strategy."""
+        offered: set[TrialId] = set()
+        fresh = self.inner.ask()
+        while True:
+            promoted = self._promotable(offered)
+            if promoted is not None:
+                level, record = promoted
+                offered.add(record.trial)
+                yield self._promotion(level, record)
+            else:
+                proposal = next(fresh, None)
+                if proposal is None:
+                    return
+                yield proposal
+
+    def _promotable(self, offered: set[TrialId]) -> tuple[int, Record] | None:
+        for level in reversed(range(len(self.rungs) - 1)):
+            rung = self.rungs[level]
+            for record in self._ordered(rung)[: len(rung.records) // self.eta]:
+                if not record.closed and record.trial not in offered:
+                    return level, record
+        return None
+
+    def _ordered(self, rung: Rung) -> list[Record]:
+        if rung.order is None:
+            records = list(rung.records)
+            order = best_first(self.inner.goal, [record.result for record in records])
+            rung.order = [records[i] for i in order]
+        return rung.order
+
+    def _promotion(self, level: int, record: Record) -> Proposal:
+        return Proposal(
+            record.candidate,
+            Fidelity(self.rungs[level + 1].epochs, trunk=True),
+            Continue(record.trial),
+            parents=(record.trial,),
+            origin="promotion",
+        )
+
+    # -- telling ---------------------------------------------------------------------------------------------------
+
+    def tell(self, event: Told) -> None:
+        """Take in one recorded event. The inner strategy hears of its own proposals, and of promotions by
+        `on_promoted`."""
+        match event:
+            case Asked(source, trials):
+                for trial, proposal in trials:
+                    self._asked(source, trial, proposal)
+            case _:
+                self._ended(event)
+
+    def _asked(self, source: str, trial: TrialId, proposal: Proposal) -> None:
+        if not isinstance(proposal.start, Continue):
+            self._open[trial] = Open(0, trial, proposal.candidate, None)
+            self.inner.tell(Asked(source, ((trial, proposal),)))
+            return
+        for level, rung in enumerate(self.rungs[:-1]):
+            for record in rung.records:
+                if record.trial == proposal.start.trial:
+                    record.closed = True
+                    self._open[trial] = Open(level + 1, record.root, record.candidate, record)
+
+    def _ended(self, event: Finished | Failed | Lost) -> None:
+        entry = self._open.pop(event.trial, None)
+        if entry is None:
+            return  # a late word of a trial that already ended
+        if entry.below is None:
+            self.inner.tell(event)
+        else:
+            self.inner.on_promoted(entry.root, Fidelity(self.rungs[entry.rung].epochs, trunk=True), event)
+        if isinstance(event, Finished):
+            self._finished(entry, event)
+        elif isinstance(event, Lost) and entry.below is not None:
+            entry.below.losses += 1
+            entry.below.closed = entry.below.losses > 1
+
+    def _finished(self, entry: Open, event: Finished) -> None:
+        result = result_of(self.inner.goal, event)
+        if result is None or event.status == "infeasible" or event.reused_from is not None:
+            return
+        rung = self.rungs[entry.rung]
+        closed = event.status == "stopped" or rung is self.rungs[-1]
+        rung.records.append(Record(event.trial, entry.root, entry.candidate, result, closed))
+        rung.order = None
+
+    # -- what the loop and a person want to know -------------------------------------------------------------------
+
+    def holds(self) -> set[TrialId]:
+        """Trials that may be promoted: the better half of each rung, and what promotions under way start from."""
+        held = {entry.below.trial for entry in self._open.values() if entry.below is not None}
+        for rung in self.rungs[:-1]:
+            contenders = self._ordered(rung)[: (len(rung.records) + 1) // 2]
+            held.update(record.trial for record in contenders if not record.closed)
+        return held | self.inner.holds()
+
+    def remarks(self) -> tuple[str, ...]:
+        """Those of the inner strategy."""
+        return self.inner.remarks()

@@ -1,0 +1,147 @@
+"""NSGA-II in steady state: several objectives and limits, one child at a time, no generations.
+
+Deb, Pratap, Agarwal, Meyarivan, "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE TEC 6(2), 2002.
+Parents win binary tournaments on (rank, crowding); a child is a uniform crossover by address, mutated; whoever is
+last in the last front leaves. Limits by constraint domination.
+
+Where this deviates: (mu + 1) instead of generations, so that no worker waits; costs on a logarithmic metric are
+spread on its logarithm; members trained to different rungs are compared on the highest rung both have reached, and
+spread on the highest that their whole front has; the child is mutated in exactly one decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from netwright.core.candidate import Candidate
+from netwright.core.errors import InputError
+from netwright.core.events import Failed, Finished, Lost
+from netwright.core.objective import Goal
+from netwright.core.pareto import crowding
+from netwright.core.trial import Fidelity, Proposal, TrialId
+from netwright.strategies.base import CostFunction, SearchSpace, Strategy
+from netwright.strategies.operators import crossover, mutate_somehow
+from netwright.strategies.population import Member, beats, common_epochs, result_of, spread_scale
+
+
+class NSGA2(Strategy):
+    """Steady-state NSGA-II with `population` members; a child has two parents with probability `crossover`."""
+
+    name = "nsga2"
+    kind = "evolution"
+    multi_objective = True
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        goal: Goal,
+        *,
+        seed: int,
+        costs: CostFunction,
+        population: int = 12,
+        crossover: float = 0.9,
+    ) -> None:
+        super().__init__(space, goal, seed=seed, costs=costs)
+        if population < 2 or not 0 <= crossover <= 1:
+            raise InputError(
+                f"population must be at least 2 and crossover within 0 … 1, but got {population} and {crossover}"
+            )
+        self.population = population
+        self.crossover = crossover
+        self.members: list[Member] = []
+        self._open: dict[TrialId, Candidate] = {}
+        self._dominators: list[int] = []  # for each member, a bit for every member that beats it
+        self._standing: list[tuple[int, float]] = []  # for each member, (rank, -crowding): smaller is better
+
+    def ask(self) -> Iterator[Proposal]:
+        """Random candidates until there are `population` members, then children of them."""
+        return self.novel(self._draw)
+
+    def _draw(self, rng: Random) -> Proposal:
+        if len(self.members) < self.population:
+            return self.propose(self.space.sample(rng), origin="random")
+        mother, father = self._tournament(rng), self._tournament(rng)
+        if mother is father or rng.random() >= self.crossover:
+            child = mutate_somehow(self.space, mother.candidate, rng)
+            return self.propose(child, origin="mutation", parents=(mother.trial,))
+        child = mutate_somehow(self.space, crossover(self.space, mother.candidate, father.candidate, rng), rng)
+        return self.propose(child, origin="crossover", parents=(mother.trial, father.trial))
+
+    def _tournament(self, rng: Random) -> Member:
+        a, b = rng.randrange(len(self.members)), rng.randrange(len(self.members))
+        return self.members[b if self._standing[b] < self._standing[a] else a]
+
+    def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
+        """Keep the candidate until its result comes; a repeated one would fill the first front with itself."""
+        if not repeated:
+            self._open[trial] = proposal.candidate
+
+    def on_finished(self, event: Finished) -> None:
+        """A new member; above `population` the last of the last front leaves."""
+        candidate = self._open.pop(event.trial, None)
+        result = result_of(self.goal, event)
+        if candidate is None or result is None:
+            return
+        self.members.append(Member(event.trial, candidate, {self.fidelity.epochs: result}))
+        self._dominators.append(0)
+        self._compare(len(self.members) - 1)
+        self._rank()
+        if len(self.members) > self.population:
+            self._remove(max(range(len(self.members)), key=lambda i: (self._standing[i], self.members[i].trial)))
+
+    def on_failed(self, event: Failed | Lost) -> None:
+        """A failure is never a member, so never a parent."""
+        self._open.pop(event.trial, None)
+
+    def on_promoted(self, trial: TrialId, fidelity: Fidelity, event: Finished | Failed | Lost) -> None:
+        """A member was trained on: it is compared on the higher rung with those that were there, too."""
+        for index, member in enumerate(self.members):
+            if member.trial == trial:
+                member.learn(self.goal, fidelity.epochs, event)
+                self._compare(index)
+                self._rank()
+
+    # -- standing --------------------------------------------------------------------------------------------------
+
+    def _compare(self, index: int) -> None:
+        """Set the bits of who beats whom for one member against all others."""
+        member, bit, own = self.members[index], 1 << index, 0
+        for other, rival in enumerate(self.members):
+            self._dominators[other] &= ~bit
+            if other != index:
+                if beats(rival, member):
+                    own |= 1 << other
+                elif beats(member, rival):
+                    self._dominators[other] |= bit
+        self._dominators[index] = own
+
+    def _rank(self) -> None:
+        """Rank and crowding of every member. Comparisons on different rungs may form a cycle: then the members
+        with the fewest dominators left are the next front."""
+        self._standing = [(0, 0.0)] * len(self.members)
+        left, alive, rank = list(range(len(self.members))), (1 << len(self.members)) - 1, 0
+        while left:
+            above = {i: (self._dominators[i] & alive).bit_count() for i in left}
+            fewest = min(above.values())
+            front = [i for i in left if above[i] == fewest]
+            for i, distance in zip(front, self._crowding(front), strict=True):
+                self._standing[i] = (rank, -distance)
+                alive &= ~(1 << i)
+            left = [i for i in left if above[i] != fewest]
+            rank += 1
+
+    def _crowding(self, front: list[int]) -> list[float]:
+        """Crowding distances on the highest rung that the whole front has reached; 0 where limits are broken."""
+        epochs = common_epochs([self.members[i] for i in front])
+        results = [self.members[i].results.get(epochs) for i in front]
+        costs = [result.costs for result in results if result is not None and result.violation == 0]
+        if len(costs) < len(front):
+            return [0.0] * len(front)
+        return crowding([spread_scale(self.goal, cost) for cost in costs])
+
+    def _remove(self, index: int) -> None:
+        """Take a member out; the others keep their standing, which is right but for distances in the last front."""
+        del self.members[index], self._dominators[index], self._standing[index]
+        low = (1 << index) - 1
+        self._dominators = [(bits & low) | (bits >> (index + 1) << index) for bits in self._dominators]

@@ -1,0 +1,57 @@
+"""Order of results of one rung: constraint domination, then non-dominated rank, then crowding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from netwright.core.objective import Goal
+from netwright.core.pareto import Costs, crowding
+from netwright.strategies.population import Result, spread_scale
+
+
+def best_first(goal: Goal, results: Sequence[Result]) -> list[int]:
+    """Indices of `results`, the best first; ties by index.
+
+    Feasible results come by (rank, larger crowding), the others after them by violation. With one objective the
+    order is by value.
+    """
+    feasible = [i for i, result in enumerate(results) if result.violation == 0]
+    order: list[int] = []
+    for front in _fronts([results[i].costs for i in feasible]):
+        members = [feasible[position] for position in front]
+        distances = crowding([spread_scale(goal, results[i].costs) for i in members])
+        order += [i for _, i in sorted(zip([-distance for distance in distances], members, strict=True))]
+    violated = [i for i, result in enumerate(results) if result.violation > 0]
+    return order + sorted(violated, key=lambda i: (results[i].violation, i))
+
+
+def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
+    """Fronts by efficient non-dominated sorting: in lexicographic order nothing is dominated by what comes later.
+
+    Zhang, Tian, Cheng, Jin, "An Efficient Approach to Nondominated Sorting", IEEE TEC 19(2), 2015 (ENS-BS). Two
+    objectives take O(n log n): the latest of a front has its smallest second cost.
+    """
+    fronts: list[list[int]] = []
+    members_of: list[list[Costs]] = []
+    order = sorted(range(len(costs)), key=lambda i: (costs[i], i))
+    for cost, equal in groupby(order, key=lambda i: costs[i]):
+        low, high = 0, len(fronts)
+        while low < high:
+            middle = (low + high) // 2
+            if _dominated(cost, members_of[middle]):
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(fronts):
+            fronts.append([])
+            members_of.append([])
+        fronts[low].extend(equal)
+        members_of[low].append(cost)
+    return fronts
+
+
+def _dominated(cost: Costs, front: Sequence[Costs]) -> bool:
+    """Whether a member of `front` (all different from `cost` and before it in order) dominates it."""
+    rivals = front[-1:] if len(cost) <= 2 else reversed(front)
+    return any(all(x <= y for x, y in zip(rival, cost, strict=True)) for rival in rivals)
