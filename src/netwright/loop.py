@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from netwright.book import Book
 from netwright.budget import Spent, Stopwatch
+from netwright.core.errors import RunCorrupt
 from netwright.core.events import (
     Asked,
     Cancelled,
@@ -44,7 +45,7 @@ from netwright.core.trial import Proposal, TrialId
 from netwright.executors.base import Executor
 from netwright.ledger.base import Ledger
 from netwright.ledger.blobs import Blobs
-from netwright.strategies.base import Strategy
+from netwright.strategies.base import Source
 
 CLOCK_SECONDS = 5.0
 FAILURES_IN_A_ROW = 20
@@ -124,15 +125,15 @@ class Loop:
         self._folder = folder
         self._seed = seed
         self._watch = watch
-        self._sources: dict[str, Strategy] = {}
+        self._sources: dict[str, Source] = {}
         self._clocked = 0.0
         self._answers = 0
 
     # -- state: replayed, then changed by recorded events alone ----------------------------------------------------
 
-    def restore(self, *sources: Strategy) -> None:
-        """Take in the whole ledger, and tell `sources` what it holds of their trials."""
-        self._sources.update({source.name: source for source in sources})
+    def restore(self, sources: Mapping[str, Source]) -> None:
+        """Take in the whole ledger, and tell each source what it holds of its own trials. Names are roles of the run."""
+        self._sources.update(sources)
         for stored in self._ledger.replay():
             self._take(stored.event)
         kept = set(self._blobs.hashes())
@@ -140,12 +141,12 @@ class Loop:
             if not kept.issuperset(files.values()):
                 self.book.artefacts[trial] = {name: blob for name, blob in files.items() if blob in kept}
 
-    def add(self, source: Strategy) -> None:
+    def add(self, name: str, source: Source) -> None:
         """Let a source take part that was not known when the ledger was taken in."""
-        self._sources[source.name] = source
-        if source.name in self.book.sources:
+        self._sources[name] = source
+        if name in self.book.sources:
             for stored in self._ledger.replay():
-                if self.book.source_of(stored.event) == source.name:
+                if self.book.source_of(stored.event) == name:
                     _tell(source, stored.event)
 
     def record(self, *events: Event) -> None:
@@ -164,7 +165,7 @@ class Loop:
         """Time, CPU time (attempts under way at their wall time) and search trials used so far."""
         now = time.monotonic()
         running = sum(now - began for began in self.began.values())
-        return Spent(self.stopwatch.seconds, self.book.cpu_seconds + running, sum(self.book.assigned.values()))
+        return Spent(self.stopwatch.seconds, self.book.cpu_seconds + running, self.book.assigned.get("search", 0))
 
     def artefacts(self, trial: TrialId) -> dict[str, Path]:
         """The files of a trial that are still kept, by name."""
@@ -236,20 +237,21 @@ class Loop:
                 refusal = self._desk.refuse(trial, proposal)
                 if refusal is not None:
                     self.record(refusal)
-            self._answers = self._answers + 1 if trial not in self.began else 0
+            self._answers += 1
             return trial
         return None
 
     def _copy(self, first: TrialId, trial: TrialId) -> Event:
         """The answer of an earlier trial of the same identity, for `trial`."""
-        event = self._ledger.answer(first)
+        event = self._ledger.of_trial(first)[-1].event
         match event:
             case Finished():
                 return replace(event, trial=trial, reused_from=first, seconds=0.0, cpu_seconds=0.0)
             case Failed():
                 return replace(event, trial=trial, seconds=0.0, cpu_seconds=0.0)
-            case _:
+            case Lost():
                 return replace(event, trial=trial)
+        raise RunCorrupt(f"trial {first} is closed, but its last event is {type(event).__name__}")
 
     def _submit(self, trial: TrialId) -> None:
         entry = self.book.open[trial]
@@ -273,7 +275,7 @@ class Loop:
     # -- what workers report ---------------------------------------------------------------------------------------
 
     def _receive(self, event: AttemptEvent) -> None:
-        if event.trial not in self.began:
+        if event.trial not in self.began or event.attempt != self.book.open[event.trial].attempts:
             return  # a late word of an attempt that was cancelled
         match event:
             case AttemptStarted():
@@ -376,6 +378,6 @@ class Loop:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _tell(source: Strategy, event: Event) -> None:
+def _tell(source: Source, event: Event) -> None:
     if isinstance(event, Asked | Finished | Failed | Lost):
         source.tell(event)

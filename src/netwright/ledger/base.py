@@ -31,6 +31,14 @@ class Ledger(ABC):
         """
 
     @abstractmethod
+    def of_trial(self, trial: TrialId) -> list[Stored]:
+        """The events that concern `trial` alone, in order: its opening, attempts and answer."""
+
+    @abstractmethod
+    def facts(self) -> list[Stored]:
+        """The events of kind `noted`, in order, without reading the others."""
+
+    @abstractmethod
     def close(self) -> None:
         """Give the storage back. Closing twice is allowed."""
 

@@ -32,5 +32,13 @@ class MemoryLedger(Ledger):
             position += 1
             yield Stored(position, at, decode(kind, trial, text))
 
+    def of_trial(self, trial: TrialId) -> list[Stored]:
+        """See `Ledger.of_trial`."""
+        return [stored for stored, row in zip(self.replay(), self._rows, strict=True) if row[2] == trial]
+
+    def facts(self) -> list[Stored]:
+        """See `Ledger.facts`."""
+        return [stored for stored, row in zip(self.replay(), self._rows, strict=True) if row[1] == "noted"]
+
     def close(self) -> None:
         """Nothing to give back: the events stay for whoever holds the object."""

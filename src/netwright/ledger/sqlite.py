@@ -28,6 +28,7 @@ BUSY_SECONDS = 30.0
 SLOW_SECONDS = 0.2
 SLOW_APPENDS = 5
 
+_PAGE_BYTES = 8192  # a trial takes about 2.6 kB: three a page, where 4096 would hold one
 _CHUNK = 1000  # events a read transaction: readers never hold the writer's checkpoints back for long
 _LONGEST_TIME = 1e11  # seconds; infinity and milliseconds are refused
 
@@ -40,6 +41,8 @@ CREATE TABLE events (
     data TEXT NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX events_of_a_trial ON events (trial);
+CREATE INDEX events_of_the_run ON events (position) WHERE kind = 'noted';
 CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
@@ -91,6 +94,8 @@ class SqliteLedger(Ledger):
             )
         configure(self._connection)
         version = version_of(self._connection, self._path)
+        if version == 0:
+            self._connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         self._connection.execute(f"PRAGMA journal_mode = {'DELETE' if remote else 'WAL'}")
         self._connection.execute("PRAGMA synchronous = FULL")
         if version == 0:
@@ -141,6 +146,24 @@ class SqliteLedger(Ledger):
     def replay(self, after: int = 0) -> Iterator[Stored]:
         """See `Ledger.replay`."""
         return _replay(self._connection, self._path, after)
+
+    def of_trial(self, trial: TrialId) -> list[Stored]:
+        """See `Ledger.of_trial`."""
+        return self._select("trial = ?", trial)
+
+    def facts(self) -> list[Stored]:
+        """See `Ledger.facts`."""
+        return self._select("kind = 'noted'")
+
+    def _select(self, condition: str, *values: int) -> list[Stored]:
+        with translated_errors(self._path):
+            rows = self._connection.execute(
+                f"SELECT {COLUMNS} FROM events WHERE {condition} ORDER BY position", values
+            ).fetchall()
+        try:
+            return [unseal(row) for row in rows]
+        except ValueError as error:
+            raise RunCorrupt(corrupt_message(self._path, str(error))) from error
 
     def close(self) -> None:
         """See `Ledger.close`."""

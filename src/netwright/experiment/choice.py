@@ -1,0 +1,163 @@
+"""Which trials matter: the fronts so far, the finalists, and the winner. All of it by validation data alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from netwright.core.measurement import Measurement, Measurements
+from netwright.core.metrics import METRICS
+from netwright.core.objective import Goal, Objective
+from netwright.core.pareto import Costs, dominates
+from netwright.core.trial import TrialId
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A finished search trial as the choice sees it. `candidate` is a digest of architecture and recipe."""
+
+    trial: TrialId
+    candidate: str
+    epochs: int
+    costs: Costs
+    violation: float
+    origin: str
+    measurements: Measurements
+
+
+@dataclass(slots=True)
+class Standings:
+    """Non-dominated trials on every rung, and the best random one; changed by one finished trial at a time."""
+
+    goal: Goal
+    fronts: dict[int, list[Entry]] = field(default_factory=dict)
+    random: Entry | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Take in a finished trial; it displaces those of its rung that it dominates."""
+        front = self.fronts.setdefault(entry.epochs, [])
+        if any(_beats(other, entry) for other in front):
+            pass
+        else:
+            front[:] = [other for other in front if not _beats(entry, other)]
+            front.append(entry)
+        if entry.origin == "random" and (self.random is None or self._better(entry, self.random)):
+            self.random = entry
+
+    def _better(self, a: Entry, b: Entry) -> bool:
+        """Feasible first, then the longer trained, then the first objective."""
+        return (a.violation, -a.epochs, a.costs) < (b.violation, -b.epochs, b.costs)
+
+    def kept(self) -> set[TrialId]:
+        """Trials whose weights may still be exported."""
+        trials = {entry.trial for front in self.fronts.values() for entry in front}
+        return trials | ({self.random.trial} if self.random else set())
+
+    def front(self) -> list[Entry]:
+        """The front over all rungs: a candidate counts with its longest training; best first objective first."""
+        longest: dict[str, Entry] = {}
+        for epochs in sorted(self.fronts):
+            for entry in self.fronts[epochs]:
+                longest[entry.candidate] = entry
+        entries = list(longest.values())
+        best = [a for a in entries if not any(_beats(b, a) for b in entries)]
+        return sorted(best, key=lambda entry: (entry.violation, entry.costs))
+
+
+def _beats(a: Entry, b: Entry) -> bool:
+    return dominates(a.costs, b.costs, a.violation, b.violation)
+
+
+def finalists(standings: Standings, count: int, floor: float | None) -> list[Entry]:
+    """At most `count` trials that are worth a full training, the most promising first, then the best random one.
+
+    The best by the first objective comes first; each further one adds most hypervolume to those chosen. The reference
+    point is the worst of the front in every cost but the first, and there `floor` (the cost of a classic model) when
+    the front reaches better than that: networks that a linear model beats are no finalists.
+    """
+    front = standings.front()
+    feasible = [entry for entry in front if entry.violation == 0] or front[:1]
+    chosen: list[Entry] = []
+    points = _scaled(standings.goal, feasible, floor)
+    while len(chosen) < min(count, len(feasible)):
+        left = [i for i, entry in enumerate(feasible) if entry not in chosen]
+        taken = [points[feasible.index(entry)] for entry in chosen]
+        gains = {i: _hypervolume([*taken, points[i]]) for i in left}
+        best = min(left, key=lambda i: feasible[i].costs) if not chosen else max(left, key=lambda i: gains[i])
+        if chosen and gains[best] <= _hypervolume(taken) + 1e-9:
+            break
+        chosen.append(feasible[best])
+    if standings.random is not None and standings.random.candidate not in {entry.candidate for entry in chosen}:
+        chosen.append(standings.random)
+    return chosen
+
+
+def _scaled(goal: Goal, entries: Sequence[Entry], floor: float | None) -> list[Costs]:
+    """Costs on [0, 1]-like scales with the reference point at 1 in each; logarithmic where the metric is."""
+    columns = []
+    for index, objective in enumerate(goal.objectives):
+        log = METRICS[objective.metric].log
+        column = [math.log(max(e.costs[index], 1e-12)) if log else e.costs[index] for e in entries]
+        low, high = min(column), max(column)
+        if index == 0 and floor is not None and low < floor < high:
+            high = floor
+        span = (high - low) or 1.0
+        margin = 1.0 if index == 0 else 1.1
+        columns.append([(value - low) / (span * margin) for value in column])
+    return list(zip(*columns, strict=True))
+
+
+def _hypervolume(points: Sequence[Costs]) -> float:
+    inside = [point for point in points if all(value < 1 for value in point)]
+    if not inside:
+        return 0.0
+    if len(inside[0]) == 1:
+        return 1 - min(point[0] for point in inside)
+    import moocore
+    import numpy
+
+    return float(moocore.hypervolume(numpy.array(inside), ref=[1.0] * len(inside[0])))
+
+
+def quality(goal: Goal) -> Objective:
+    """The objective that says how good a network is: the first one that needs training, else accuracy."""
+    for objective in goal.objectives:
+        if METRICS[objective.metric].needs == "training" and objective.metric != "training_seconds":
+            return objective
+    return Objective("accuracy", "max")
+
+
+def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
+    """The finalist to export.
+
+    The best by the quality objective among those inside all limits, unless another one is not worse by more than half
+    the width of the best one's interval to one side (a standard error, about) and cheaper in the next objective.
+    """
+    best_violation = min(goal.violation(m) for m in finished.values())
+    inside = {t: m for t, m in finished.items() if goal.violation(m) == best_violation}
+    measure = quality(goal)
+    best = min(inside, key=lambda t: (_cost(measure, inside[t]), t))
+    cheaper = next((o for o in goal.objectives if o.metric != measure.metric), None)
+    if cheaper is None:
+        return best
+    tolerance = _standard_error(inside[best][measure.metric])
+    tied = [t for t in inside if _cost(measure, inside[t]) <= _cost(measure, inside[best]) + tolerance]
+    return min(tied, key=lambda t: (_cost(cheaper, inside[t]), _cost(measure, inside[t]), t))
+
+
+def _cost(objective: Objective, measurements: Measurements) -> float:
+    cost = objective.cost(measurements)
+    return math.inf if cost is None else cost
+
+
+def _standard_error(measurement: Measurement) -> float:
+    """From the 90 % interval, which is 3.29 standard errors wide."""
+    if measurement.low is None or measurement.high is None:
+        return 0.0
+    return (measurement.high - measurement.low) / 3.29
+
+
+def best_of(entries: Iterable[Entry]) -> Entry | None:
+    """The entry with the least violation and the best first objective."""
+    return min(entries, key=lambda entry: (entry.violation, entry.costs), default=None)

@@ -1,0 +1,147 @@
+"""What a person asked for: one record, its defaults, and the rule of what may change when a run goes on.
+
+| may change                                              | may not (unless `--allow-changed`)                       |
+|---------------------------------------------------------|----------------------------------------------------------|
+| minutes, trials, cpu_seconds, workers, executor, rival, | data, size, split, groups, space, strategy, objectives,  |
+| images, limits that are tightened or added              | epochs, precision, seed, limits loosened or taken away   |
+
+An option that is left out on resume keeps its value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from netwright.budget import Budget
+from netwright.core.errors import InputError, RunChanged
+from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
+
+DEFAULT_MINUTES = 10.0
+DEFAULT_STRATEGY = "nsga2+halving"
+DEFAULT_SPACE = "chain"
+FREE = frozenset({"minutes", "trials", "cpu_seconds", "workers", "executor", "rival", "images"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Options of a search, as on the command line. None means: not said.
+
+    `data` is the source's display name (a path as it was typed); `budget` bounds hold for the whole run folder.
+    """
+
+    data: str
+    minutes: float | None = None
+    trials: int | None = None
+    cpu_seconds: float | None = None
+    epochs: int | None = None
+    strategy: str | None = None
+    space: str | None = None
+    workers: int | None = None
+    objectives: tuple[str, ...] | None = None
+    limits: tuple[str, ...] | None = None
+    size: str | None = None
+    split: str | None = None
+    groups: str | None = None
+    rival: str | None = None
+    executor: str | None = None
+    precision: str | None = None
+    seed: int | None = None
+    images: bool | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("rival", self.rival, ("random",))
+        _one_of("executor", self.executor, ("inline", "local"))
+        _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
+        for name, value in (("workers", self.workers), ("epochs", self.epochs)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, but got {value}")
+
+    def complete(self) -> Settings:
+        """With every default filled in. Without any budget the search takes ten minutes."""
+        bounded = self.minutes is not None or self.trials is not None or self.cpu_seconds is not None
+        return replace(
+            self,
+            minutes=self.minutes if bounded else DEFAULT_MINUTES,
+            strategy=self.strategy or DEFAULT_STRATEGY,
+            space=self.space or DEFAULT_SPACE,
+            workers=self.workers or (1 if self.executor == "inline" else available_cores()),
+            objectives=self.objectives or tuple(str(o) for o in parse_goal((), ()).objectives),
+            limits=self.limits or (),
+            executor=self.executor or "local",
+            precision=self.precision or "auto",
+            seed=0 if self.seed is None else self.seed,
+            images=True if self.images is None else self.images,
+        )
+
+    @property
+    def goal(self) -> Goal:
+        """Objectives and limits, parsed."""
+        return parse_goal(self.objectives or (), self.limits or ())
+
+    @property
+    def budget(self) -> Budget:
+        """The bounds on time and trials."""
+        return Budget(None if self.minutes is None else self.minutes * 60, self.cpu_seconds, self.trials)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of all options."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Settings:
+        """The inverse of `to_json`."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def resume(stored: Settings, given: Settings, *, allow_changed: bool) -> Settings:
+    """The settings of a run that goes on: those stored, overridden by what was given anew.
+
+    Raises RunChanged, naming every option that must not change, unless `allow_changed`.
+    """
+    changes: dict[str, Any] = {}
+    refused = []
+    for option in fields(Settings):
+        old, new = getattr(stored, option.name), getattr(given, option.name)
+        if new is None or new == old:
+            continue
+        changes[option.name] = new
+        if option.name not in FREE and not (option.name == "limits" and _tightened(old or (), new)):
+            refused.append(f"{option.name} was {_said(old)} and is now {_said(new)}")
+    if refused and not allow_changed:
+        raise RunChanged(
+            "a run that goes on must keep what it is about, but "
+            + "; ".join(refused)
+            + ". Leave the option out to go on, choose another --out, or add --allow-changed."
+        )
+    return replace(stored, **changes)
+
+
+def _tightened(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    """Whether every old limit still holds: kept, or replaced by a narrower one on the same metric."""
+    now = [parse_limit(text) for text in new]
+    return all(any(_implies(limit, before) for limit in now) for before in map(parse_limit, old))
+
+
+def _implies(limit: Limit, before: Limit) -> bool:
+    if limit.metric != before.metric or limit.comparison[0] != before.comparison[0]:
+        return False
+    return limit.bound <= before.bound if before.comparison[0] == "<" else limit.bound >= before.bound
+
+
+def _said(value: object) -> str:
+    return "not given" if value is None else " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        raise InputError(f"{name} must be one of {', '.join(allowed)}, but got {value!r}")
