@@ -5,7 +5,7 @@ Every function takes weights (resamples, images) and gives one value a resample;
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,14 +83,19 @@ def value(metric: str, answers: Floats, labels: Labels) -> float:
     return float(QUALITIES[metric](answers, labels, np.ones((1, len(labels))))[0])
 
 
-def resample(metric: str, several: list[Floats], labels: Labels, seed: int) -> Floats:
-    """The metric of several sets of answers over the same resampled images: (sets, RESAMPLES)."""
+def resample(metric: str, several: Sequence[Floats], labels: Labels, seed: int) -> Floats:
+    """The metric of several sets of answers over the same resampled images: (sets, resamples).
+
+    2,000 resamples, and at least 200 where AUC over many images and classes would take minutes.
+    """
     random = np.random.default_rng(seed)
     images = len(labels)
+    work = images * len(several) * (several[0].shape[1] if metric == "auc" and several[0].shape[1] > 2 else 1)
+    resamples = min(RESAMPLES, max(200, 100_000_000 // work)) if metric == "auc" else RESAMPLES
     portion = max(1, 8_000_000 // images)  # weights of one portion stay under 64 MB
     parts = []
-    for start in range(0, RESAMPLES, portion):
-        rows = min(portion, RESAMPLES - start)
+    for start in range(0, resamples, portion):
+        rows = min(portion, resamples - start)
         weights = random.multinomial(images, np.full(images, 1 / images), size=rows).astype(np.float64)
         parts.append(np.stack([QUALITIES[metric](answers, labels, weights) for answers in several]))
     return np.concatenate(parts, axis=1)

@@ -18,7 +18,7 @@ from netwright.core.history import Trial
 from netwright.core.measurement import Measurement
 from netwright.core.metrics import METRICS
 from netwright.core.seeding import derive
-from netwright.core.trial import FINISHED, TrialId
+from netwright.core.trial import FINISHED, OPEN, TrialId
 from netwright.reports import quality, words
 from netwright.reports.view import RunView
 
@@ -46,40 +46,63 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`headline` answers; `remarks` say what a careful reader must know. `won` is None where nothing could be compared."""
+    """What can be said of the winner, sentence by sentence.
 
-    headline: str
-    remarks: tuple[str, ...]
-    metric: str
-    winner: Measurement | None
-    comparisons: tuple[Comparison, ...]
-    won: bool | None
+    `bad_news` comes first where the search did not pay; `reached` says what the winner does, `against` how it stands
+    against its rivals, `remarks` what a careful reader must know. `won` is None where nothing could be compared.
+    """
+
+    reached: str
+    bad_news: str = ""
+    against: str = ""
+    remarks: tuple[str, ...] = ()
+    winner: Measurement | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    won: bool | None = None
+
+    @property
+    def headline(self) -> str:
+        """The answer in one sentence: the bad news where there are any."""
+        return self.bad_news or f"{self.reached}."
+
+    @property
+    def lead(self) -> str:
+        """What follows the headline."""
+        against = f"{self.against[:1].upper()}{self.against[1:]}." if self.against else ""
+        return " ".join(filter(None, (f"{self.reached}." if self.bad_news else "", against)))
 
     @property
     def text(self) -> str:
         """All sentences."""
-        return " ".join((self.headline, *self.remarks))
+        core = f"{self.reached}; {self.against}." if self.against else f"{self.reached}."
+        return " ".join(filter(None, (self.bad_news, core, *self.remarks)))
 
 
-def verdict(view: RunView) -> Verdict:
-    """Compare the winner with every baseline that was tested."""
-    metric = view.metric.metric
+def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
+    """Compare the winner with every baseline that was tested. `tested` is computed where it is not given."""
     winner = view.trial(view.roles.winner)
     if winner is None:
-        return Verdict(_no_winner(view), (), metric, None, (), None)
-    answers = view.test_answers(winner.id)
-    if answers is None or view.test_labels is None:
-        return Verdict(_untested(view, winner), (), metric, None, (), None)
-    value, comparisons = _compare(view, winner)
-    won = _won(comparisons)
-    remarks = [
-        _about_random(view, comparisons),
+        return Verdict(_no_winner(view))
+    tested = tested or compute_tested(view)
+    value = tested.values.get(winner.id)
+    if value is None:
+        return Verdict(_untested(view, winner))
+    comparisons = _compare(view, winner, tested)
+    remarks = (
         _about_costs(comparisons),
+        _about_random(view, comparisons),
         _about_validation(view, winner, value),
         _about_test(view),
-    ]
-    headline = _headline(view, winner, value, comparisons)
-    return Verdict(headline, tuple(filter(None, remarks)), metric, value, tuple(comparisons), won)
+    )
+    return Verdict(
+        reached=f"{_size(winner)} reaches {_reading(view.metric.metric, value)} on {_images(view)} it never saw",
+        bad_news=_bad_news(view, comparisons),
+        against=_clauses(view, comparisons),
+        remarks=tuple(filter(None, remarks)),
+        winner=value,
+        comparisons=tuple(comparisons),
+        won=_won(comparisons),
+    )
 
 
 def rivals(view: RunView) -> list[tuple[str, str, TrialId]]:
@@ -114,37 +137,50 @@ def has_rival(view: RunView) -> bool:
     return any(trial.source == "rival" for trial in view.history.trials.values())
 
 
-def _compare(view: RunView, winner: Trial) -> tuple[Measurement, list[Comparison]]:
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """Quality of every tested trial on the test split, and of the same trials on the same resampled images."""
+
+    values: Mapping[TrialId, Measurement]
+    samples: Mapping[TrialId, quality.Floats]
+
+
+def compute_tested(view: RunView) -> Tested:
+    """Score all baselines and finalists that left test answers, over one set of resampled test images."""
+    roles = view.roles
+    wanted = dict.fromkeys(
+        (roles.winner, roles.handmade, roles.forest, roles.linear, roles.best_random, *roles.finalists)
+    )
+    loaded = {number: view.test_answers(number) for number in wanted if number is not None}
+    answers = {number: entry for number, entry in loaded.items() if entry is not None}
+    if not answers or view.test_labels is None:
+        return Tested({}, {})
     labels = np.asarray(view.test_labels, dtype=np.int64)
-    tested = [(role, name, number, view.test_answers(number)) for role, name, number in rivals(view)]
-    known = [(role, name, number, answers) for role, name, number, answers in tested if answers is not None]
-    own = view.test_answers(winner.id)
-    several = [answers for answers in (own, *(entry[3] for entry in known)) if answers is not None]
-    metric = view.metric
-    seed = derive(int(view.facts.get("seed", 0)), "verdict")
-    samples = quality.resample(metric.metric, several, labels, seed)  # (winner and rivals, resamples)
-    values = [quality.value(metric.metric, answers, labels) for answers in several]
-    unit = METRICS[metric.metric].unit
-
-    def measurement(number: float, drawn: quality.Floats) -> Measurement:
-        low, high = quality.interval(drawn)
-        return Measurement(number, unit, low, high, len(labels), "measured", "test")
-
-    comparisons = []
-    for place, (role, name, number, _) in enumerate(known, start=1):
-        gap = measurement(values[0] - values[place], samples[0] - samples[place])
-        comparisons.append(
-            Comparison(
-                role,
-                name,
-                number,
-                measurement(values[place], samples[place]),
-                gap,
-                _outcome(gap, metric.direction),
-                _ratios(winner, view.trial(number)) if number != winner.id else {},
-            )
+    metric = view.metric.metric
+    drawn = quality.resample(metric, list(answers.values()), labels, derive(int(view.facts.get("seed", 0)), "verdict"))
+    values = {}
+    for place, (number, entry) in enumerate(answers.items()):
+        low, high = quality.interval(drawn[place])
+        point = quality.value(metric, entry, labels)
+        values[number] = Measurement(
+            point, METRICS[metric].unit, min(low, point), max(high, point), len(labels), "measured", "test"
         )
-    return measurement(values[0], samples[0]), comparisons
+    return Tested(values, dict(zip(answers, drawn, strict=True)))
+
+
+def _compare(view: RunView, winner: Trial, tested: Tested) -> list[Comparison]:
+    comparisons = []
+    for role, name, number in rivals(view):
+        value = tested.values.get(number)
+        if value is None:
+            continue
+        low, high = quality.interval(tested.samples[winner.id] - tested.samples[number])
+        point = tested.values[winner.id].value - value.value
+        gap = Measurement(point, value.unit, low, high, value.samples, "measured", "test")
+        outcome = _outcome(gap, view.metric.direction)
+        rival = None if number == winner.id else view.trial(number)
+        comparisons.append(Comparison(role, name, number, value, gap, outcome, _ratios(winner, rival)))
+    return comparisons
 
 
 def _outcome(gap: Measurement, direction: str) -> Outcome:
@@ -207,37 +243,36 @@ def _dearer(comparison: Comparison) -> str:
 
 
 def _no_winner(view: RunView) -> str:
-    counts = view.history.counts()
-    finished = sum(number for status, number in counts.items() if status in FINISHED)
-    if not view.history.trials:
-        return "Nothing was tried yet."
-    if finished == 0 and sum(counts.get(status, 0) for status in ("asked", "running", "cancelled")) == 0:
-        return f"No network was found: all {words.plural(len(view.history.trials), 'trial')} failed."
+    searched = view.searched()
+    finished = sum(trial.status in FINISHED for trial in searched)
+    if not searched:
+        return "Nothing was searched yet"
+    if finished == 0 and not any(trial.status in OPEN for trial in searched):
+        return f"No network was found: {_all_of(len(searched))} failed"
     if finished == 0:
-        return "No trial has finished yet."
-    return f"No network was chosen yet: {words.plural(finished, 'trial')} finished, the final stage has not ended."
+        return "No trial has finished yet"
+    return f"No network was chosen yet: {words.plural(finished, 'trial')} finished, and the final stage has not ended"
+
+
+def _all_of(number: int) -> str:
+    return "the only trial" if number == 1 else f"all {words.count(number)} trials"
 
 
 def _untested(view: RunView, winner: Trial) -> str:
     measurement = winner.measurements.get(view.metric.metric)
     known = f" with {words.measured(view.metric.metric, measurement)} on validation images" if measurement else ""
-    return f"The best network so far{known} was not tested yet, so nothing can be said about images it never saw."
+    return f"The best network so far{known} was not tested yet, so nothing can be said about images it never saw"
 
 
-def _headline(view: RunView, winner: Trial, value: Measurement, comparisons: list[Comparison]) -> str:
-    reached = f"{_size(winner)} reaches {_reading(view.metric.metric, value)} on {_images(view)} it never saw"
+def _bad_news(view: RunView, comparisons: list[Comparison]) -> str:
     forest, handmade = _by_role(comparisons, "forest"), _by_role(comparisons, "handmade")
-    opening = ""
     if forest is not None and forest.outcome == "worse":
-        opening = f"The random forest wins, with {_reading(view.metric.metric, forest.value)}. "
-    elif (
-        handmade is not None
-        and handmade.outcome != "beats"
-        and not (handmade.outcome == "equal" and _cheaper(handmade))
-    ):
-        opening = "The search did not beat the hand-made network. "
-    clauses = _clauses(view, comparisons)
-    return f"{opening}{reached}{'; ' + clauses if clauses else ''}."
+        return f"The random forest wins, with {_reading(view.metric.metric, forest.value)}."
+    if handmade is None or handmade.outcome == "beats":
+        return ""
+    if handmade.outcome == "equal" and _cheaper(handmade):
+        return ""
+    return "The search did not beat the hand-made network."
 
 
 def _clauses(view: RunView, comparisons: list[Comparison]) -> str:
@@ -266,11 +301,9 @@ def _size(winner: Trial) -> str:
 
 def _reading(metric: str, value: Measurement) -> str:
     name = words.title(metric)
-    return (
-        f"{words.measured(metric, value)} {name}"
-        if metric in words.PERCENT
-        else f"{name} {words.measured(metric, value)}"
-    )
+    text = words.measured(metric, value)
+    article = "an" if name[0] in "aeiou" else "a"
+    return f"{text} {name}" if metric in words.PERCENT else f"{article} {name} of {text}"
 
 
 def _images(view: RunView) -> str:
@@ -313,9 +346,7 @@ def _about_random(view: RunView, comparisons: list[Comparison]) -> str:
 def random_share(view: RunView) -> float:
     """Share of the search's worker time that random candidates used, with the promotions of those candidates."""
     total = random = 0.0
-    for trial in view.history.trials.values():
-        if trial.source in ("baseline", "final", "rival"):
-            continue
+    for trial in view.searched():
         total += trial.seconds
         random += trial.seconds * (origin_of(view, trial) == "random")
     return random / total if total else 0.0

@@ -1,8 +1,8 @@
 """What a report is made from. This is the whole contract between a run and the pages that show it.
 
 Trials
-    `history` holds every trial (`core.history`). Sources: `baseline`, the strategy's own name, `rival` (a random
-    search with the same budget, where one was asked for), `final`. A proposal's `origin` is random, mutation,
+    `history` holds every trial (`core.history`). Sources: `search`, or any name but these: `baseline`, `rival` (a
+    random search with the same budget, where one was asked for), `final`, `probe`, `test`. A proposal's `origin` is random, mutation,
     crossover, promotion, baseline or final. The facts with topic `test` are counted: one for each reading of the
     test split.
 
@@ -45,6 +45,9 @@ Image = NDArray[np.uint8]
 
 QUALITY = frozenset({"accuracy", "balanced_accuracy", "auc", "loss"})
 """Metrics that say how good the answers are; every other metric is a cost."""
+
+APART = frozenset({"baseline", "rival", "final", "probe", "test"})
+"""Sources of trials that are not the search's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,10 @@ class RunView:
         """The other objectives; parameters where there is none."""
         others = tuple(objective for objective in self.goal.objectives if objective.metric not in QUALITY)
         return others or (Objective("parameters", "min"),)
+
+    def searched(self) -> list[Trial]:
+        """The trials of the search itself, by id."""
+        return [trial for trial in self.history.trials.values() if trial.source not in APART]
 
     @property
     def test_reads(self) -> int:
