@@ -76,9 +76,9 @@ def rotate(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 AUGMENTATIONS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
-    "rotate": rotate,
     "shift": shift,
     "flip": flip,
+    "rotate": rotate,
     "cutout": cutout,
 }
 """Those that leave labels alone, in the order in which they are applied. `mixup` comes last."""
@@ -106,24 +106,20 @@ def _beta(alpha: float, generator: torch.Generator, device: torch.device) -> flo
             return float(x / (x + y))
 
 
-def augmentation_names(text: str) -> tuple[str, ...]:
+def augmentation_names(text: str) -> frozenset[str]:
     """Read names joined by "+"; "none" is none. Raises CandidateError that names the recipe's entry."""
-    if text == "none":
-        return ()
-    names = text.split("+")
-    for name in names:
+    names = frozenset() if text == "none" else frozenset(text.split("+"))
+    for name in sorted(names):
         if name not in AUGMENTATIONS and name != "mixup":
             allowed = ", ".join([*AUGMENTATIONS, "mixup", "none"])
             raise CandidateError(f"must join {allowed} by '+', but got {name!r}", "recipe/augment")
-    if len(set(names)) < len(names):
-        raise CandidateError(f"must name each augmentation once, but got {text!r}", "recipe/augment")
-    return tuple(names)
+    return names
 
 
 def augment(
-    images: Tensor, targets: Tensor, names: tuple[str, ...], outputs: int, generator: torch.Generator
+    images: Tensor, targets: Tensor, names: frozenset[str], outputs: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Apply the named augmentations. Targets are class numbers (batch,), or soft (batch, outputs) after mixup."""
+    """Apply the named augmentations, in the order of `AUGMENTATIONS`. Targets are class numbers (batch,), or soft (batch, outputs) after mixup."""
     for name, change in AUGMENTATIONS.items():
         if name in names:
             images = change(images, generator)

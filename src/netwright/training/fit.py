@@ -49,7 +49,7 @@ class Fitted:
     """What training gave. The module itself holds `weights` afterwards.
 
     `weights` is the state dict that is to be scored (the average, where there is one). `curve` has one record an
-    epoch: epoch, of, train_loss, validation, lr, seconds. `checkpoint` is the state to go on from: under successive
+    epoch: epoch, of, train_loss, validation, lr, seconds (CPU, summed over resumed calls). `checkpoint` is the state to go on from: under successive
     halving the trunk's, before the decay branch. `seconds` are CPU seconds of this call.
     """
 
@@ -114,6 +114,7 @@ def fit(
 
     run = _Epochs(stepper, data, train, settings, outputs=task.outputs, steps=steps, seed=seed)
     factor = partial(trunk_factor, settings, steps) if trunk else partial(schedule_factor, settings, epochs * steps)
+    before = curve[-1]["seconds"] if curve else 0.0
     began, stopped = time.process_time(), False
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         for epoch in range(done, epochs):
@@ -126,7 +127,7 @@ def fit(
                 "train_loss": sum(losses) / len(losses),
                 "validation": _validate(module, data, active, device),
                 "lr": optimizer.param_groups[0]["lr"],
-                "seconds": time.process_time() - began,
+                "seconds": before + time.process_time() - began,
             }
             curve.append(record)
             if report is not None and report(record) == "stop":

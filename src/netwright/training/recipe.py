@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import nn
 
 from netwright.core.candidate import Scalar
-from netwright.core.errors import CandidateError
-from netwright.training.augment import augmentation_names
-
-OPTIMIZERS = ("sgd", "adamw")
-SCHEDULES = ("cosine", "one-cycle", "constant")
+from netwright.spaces.recipe import Recipe, check_recipe
 
 SMALLEST_BATCH = 16
 STEPS_AN_EPOCH = 16
@@ -23,55 +20,30 @@ STEPS_AN_EPOCH = 16
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """How a network is trained. Field names are those of the recipe mapping; defaults fill what it leaves out.
+    """A resolved recipe, with the fields of `spaces.recipe.Recipe`.
 
-    `optimizer` is sgd (Nesterov momentum) or adamw. `weight_decay` spares norms and biases. `warmup` is the share of
-    all steps in which the learning rate rises to `lr`. `augment` joins names by "+". `ema` is the decay of an average
-    of the weights, which is then what is scored; 0 turns it off.
+    `weight_decay` spares norms and biases. `warmup` is the share of all steps in which the learning rate rises to
+    `lr`. With `ema` it is the average of the weights that is scored.
     """
 
-    optimizer: str = "sgd"
-    lr: float = 0.2
-    weight_decay: float = 5e-4
-    momentum: float = 0.9
-    schedule: str = "one-cycle"
-    warmup: float = 0.25
-    label_smoothing: float = 0.0
-    augment: str = "none"
-    batch: int = 128
-    ema: float = 0.0
-
-
-_NUMBERS: dict[str, tuple[float, float, str]] = {
-    "lr": (0.0, math.inf, "above 0"),
-    "weight_decay": (0.0, math.inf, "at least 0"),
-    "momentum": (0.0, 1.0, "at least 0 and below 1"),
-    "warmup": (0.0, 1.0, "at least 0 and below 1"),
-    "label_smoothing": (0.0, 1.0, "at least 0 and below 1"),
-    "batch": (1, math.inf, "a whole number of at least 1"),
-    "ema": (0.0, 1.0, "at least 0 and below 1"),
-}
+    optimizer: str
+    lr: float
+    weight_decay: float
+    momentum: float
+    schedule: str
+    warmup: float
+    label_smoothing: float
+    augment: str
+    batch: int
+    ema: float
 
 
 def read_recipe(recipe: Mapping[str, Scalar]) -> TrainingRecipe:
-    """Check a recipe mapping. Raises CandidateError, which names the entry, when a name or a value is not allowed."""
-    known = {field.name for field in fields(TrainingRecipe)}
-    for name in recipe:
-        if name not in known:
-            raise CandidateError(f"a recipe must hold only {', '.join(sorted(known))}", f"recipe/{name}")
-    for name, allowed in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
-        if name in recipe and recipe[name] not in allowed:
-            raise CandidateError(f"must be {' or '.join(allowed)}, but got {recipe[name]!r}", f"recipe/{name}")
-    for name, (low, high, rule) in _NUMBERS.items():
-        value = recipe.get(name, getattr(TrainingRecipe(), name))
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or not low <= value < high or (name == "lr" and value == 0):
-            raise CandidateError(f"must be {rule}, but got {value!r}", f"recipe/{name}")
-        if name == "batch" and value != int(value):
-            raise CandidateError(f"must be {rule}, but got {value!r}", f"recipe/{name}")
-    read = TrainingRecipe(**recipe)  # type: ignore[arg-type]
-    augmentation_names(read.augment)
-    return read
+    """Check a recipe mapping; what it leaves out has the defaults of `Recipe`. Raises CandidateError, naming the entry."""
+    defaults: dict[str, Any] = {field.name: getattr(Recipe(), field.name) for field in fields(Recipe)}
+    complete = {**defaults, **recipe}
+    check_recipe(complete)
+    return TrainingRecipe(**complete)
 
 
 def batch_size(wanted: int, images: int) -> int:

@@ -1,0 +1,198 @@
+"""`train`: build a candidate, train it, and measure it on the validation split.
+
+Settings
+    data          folder that `Dataset.open` takes
+    precision     fp32 or bf16 (default fp32)
+    device        cpu, cuda or mps (default cpu)
+    threads       of torch (default 1)
+    measure       list of `latency` and `memory`, measured on the untrained network before training (default none)
+    refuse_above  {metric: bound}: a network whose latency or memory lies above is not trained; the notes then hold
+                  `infeasible`, the reason in a sentence (default none)
+    full          whether this is a final training, of which the ONNX file is kept (default no)
+
+Inputs: `checkpoint`, the trunk checkpoint of an earlier rung, where the trial goes on from one.
+
+Artefacts
+    weights       weights.safetensors: what was scored
+    checkpoint    checkpoint.safetensors: the trunk to go on from (under successive halving)
+    curve         curve.json: a list of epoch, train_loss, validation_accuracy, validation_loss, lr, seconds
+    layers        layers.json: a list of name, op, block, group, address, shape, parameters, macs
+    validation    validation.npy: float32 (validation images, classes), probabilities
+    onnx          model.onnx (full)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from netwright.core.errors import DataError, InputError
+from netwright.core.job import Diverged, Evaluated, Job, Report
+from netwright.core.measurement import Measurement
+from netwright.core.plan import Plan
+from netwright.core.task import TaskSpec
+from netwright.core.trial import Proposal
+from netwright.data.dataset import Dataset
+from netwright.evaluation.metrics import measure_answers
+from netwright.networks.build import build
+from netwright.networks.onnx import to_onnx
+from netwright.networks.weights import random_weights
+from netwright.spaces.keys import verify
+from netwright.spaces.shapes import plan
+from netwright.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from netwright.training.fit import Fitted, fit
+from netwright.training.predict import logits, softmax
+
+HARDWARE = ("latency", "memory")
+
+
+def train(job: Job, report: Report) -> Evaluated:
+    """Train the job's candidate. Raises CandidateError, Diverged or OutOfMemory, each the candidate's own doing."""
+    settings = job.settings
+    proposal = read_proposal(job)
+    data = Dataset.open(Path(settings["data"]))
+    network_plan = plan_of(proposal, data.task)
+    measured, notes = _costs(network_plan, data.task, settings.get("measure", ()), job.seed)
+    reason = _excess(measured, settings.get("refuse_above", {}))
+    if reason is not None:
+        return Evaluated(measured, _layers(network_plan, job.folder), {**notes, "infeasible": reason})
+
+    checkpoint = job.inputs.get("checkpoint")
+    network = build(network_plan, data.task, seed=job.seed)
+    with torch_threads(settings.get("threads", 1)):
+        fitted = fit(
+            network,
+            data,
+            data.task,
+            proposal.candidate.recipe,
+            epochs=proposal.fidelity.epochs,
+            seed=job.seed,
+            precision=settings.get("precision", "fp32"),
+            device=settings.get("device", "cpu"),
+            resume=None if checkpoint is None else load_checkpoint(checkpoint),
+            report=report,
+            trunk=proposal.fidelity.trunk,
+        )
+        indices = validation_indices(data)
+        outputs = logits(network, data.images, indices, device=settings.get("device", "cpu"))
+    if not np.isfinite(outputs).all():
+        raise Diverged("the network's outputs are not finite")
+    probabilities = softmax(outputs)
+    np.save(job.folder / "validation.npy", probabilities, allow_pickle=False)
+    measured |= measure_answers(probabilities, data.labels[indices], "validation")
+    measured["training_seconds"] = Measurement(fitted.seconds, "s")
+    artefacts = {"validation": "validation.npy", **_layers(network_plan, job.folder), **_kept(fitted, job.folder)}
+    if proposal.fidelity.trunk:
+        save_checkpoint(fitted.checkpoint, job.folder / "checkpoint.safetensors")
+        artefacts["checkpoint"] = "checkpoint.safetensors"
+    if settings.get("full", False):
+        weights = {name: tensor.cpu().numpy() for name, tensor in fitted.weights.items()}
+        (job.folder / "model.onnx").write_bytes(to_onnx(network_plan, data.task, weights))
+        artefacts["onnx"] = "model.onnx"
+    notes |= {
+        "precision": settings.get("precision", "fp32"),
+        "batch": fitted.batch,
+        "pieces": fitted.pieces,
+        "epochs": len(fitted.curve),
+        "resumed": checkpoint is not None,
+    }
+    return Evaluated(measured, artefacts, notes)
+
+
+def read_proposal(job: Job) -> Proposal:
+    """The job's proposal. Raises InputError when it has none."""
+    if job.proposal is None:
+        raise InputError(f"a job of kind {job.evaluation!r} must have a proposal, but this one has none")
+    return Proposal.from_json(job.proposal)
+
+
+def plan_of(proposal: Proposal, task: TaskSpec) -> Plan:
+    """The plan of a proposal's network, its key recomputed. Raises CandidateError when it cannot be built."""
+    architecture = proposal.candidate.architecture
+    if architecture is None:
+        raise InputError(f"a network must have an architecture, but a {proposal.candidate.kind} has none")
+    verify(proposal.candidate)
+    return plan(architecture, task)
+
+
+def validation_indices(data: Dataset) -> np.ndarray[Any, np.dtype[np.integer[Any]]]:
+    """Images to score on. Raises DataError when there are none."""
+    indices = data.indices("validation")
+    if len(indices) == 0:
+        raise DataError("a data set must have a validation split to score on, but it is empty; use another split")
+    return indices
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads, then as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _costs(
+    network_plan: Plan, task: TaskSpec, wanted: Sequence[str], seed: int
+) -> tuple[dict[str, Measurement], dict[str, Any]]:
+    """What is known without training, and notes on how it was measured."""
+    measured = {
+        "parameters": Measurement(network_plan.parameters, source="computed"),
+        "macs": Measurement(network_plan.macs, "MAC", source="computed"),
+    }
+    notes: dict[str, Any] = {}
+    for name in wanted:
+        if name not in HARDWARE:
+            raise InputError(f"what is measured must be {' or '.join(HARDWARE)}, but got {name!r}")
+    if not wanted:
+        return measured, notes
+    from netwright.hardware.latency import REFERENCE, measure
+    from netwright.hardware.memory import peak_memory
+
+    model = to_onnx(network_plan, task, random_weights(network_plan, seed))
+    if "latency" in wanted:
+        timings = measure({"network": model}, task.inputs, seed=seed)
+        measured["latency"] = timings["network"].measurement
+        notes["latency"] = {**timings["network"].to_json(), "reference": timings[REFERENCE].measurement.value}
+    if "memory" in wanted:
+        measured["memory"] = peak_memory(model, task.inputs)
+    return measured, notes
+
+
+def _excess(measured: Mapping[str, Measurement], bounds: Mapping[str, float]) -> str | None:
+    for name, bound in bounds.items():
+        measurement = measured.get(name)
+        if measurement is not None and measurement.value > bound:
+            unit = measurement.unit
+            return f"{name} is {measurement.value:.4g} {unit}, which is above {bound:.4g} {unit}".replace("  ", " ")
+    return None
+
+
+def _kept(fitted: Fitted, folder: Path) -> dict[str, str]:
+    """Write weights and learning curve."""
+    save_weights(fitted.weights, folder / "weights.safetensors")
+    curve = [
+        {
+            **{name: record[name] for name in ("epoch", "train_loss", "lr", "seconds")},
+            **{f"validation_{name}": value for name, value in record["validation"].items()},
+        }
+        for record in fitted.curve
+    ]
+    (folder / "curve.json").write_text(json.dumps(curve, allow_nan=False), encoding="utf-8")
+    return {"weights": "weights.safetensors", "curve": "curve.json"}
+
+
+def _layers(network_plan: Plan, folder: Path) -> dict[str, str]:
+    """Write the table of the network's steps."""
+    fields = ("name", "op", "block", "group", "address", "shape", "parameters", "macs")
+    rows = [{field: getattr(step, field) for field in fields} for step in network_plan.steps]
+    (folder / "layers.json").write_text(json.dumps(rows), encoding="utf-8")
+    return {"layers": "layers.json"}
