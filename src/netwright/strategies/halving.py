@@ -6,7 +6,8 @@ the highest possible rung goes on from its own checkpoint; where there is none, 
 
 Where this deviates: several objectives (constraint domination, rank, crowding); each rung compares its latest
 `WINDOW` results, which bounds memory and lets the old give way in a long search; results that were copied, refused
-before training or stopped early are never promoted; `promising` (see there) keeps hopeless candidates out.
+before training or stopped early are never promoted; with several objectives, `hopeless` may keep the worst of a rung
+from promotion: among tiny networks one near chance is non-dominated by its size alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
+from netwright.core.metrics import METRICS
 from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
 from netwright.strategies.base import Source, Strategy, Told
 from netwright.strategies.population import Result, result_of
@@ -58,18 +60,25 @@ class Open:
 
 
 class Halving(Source):
-    """Successive halving of the proposals of `inner` on `rungs` (epochs, rising); the best of `eta` goes on."""
+    """Successive halving of the proposals of `inner` on `rungs` (epochs, rising); the best of `eta` goes on.
 
-    def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3) -> None:
+    `hopeless` is the share of each rung, the worst in every objective that training can change, that is not promoted
+    however good its other objectives are.
+    """
+
+    def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3, hopeless: float = 0.0) -> None:
         if len(rungs) < 2 or rungs[0] < 1 or list(rungs) != sorted(set(rungs)):
             raise InputError(f"rungs must be two or more rising numbers of epochs, but got {tuple(rungs)}")
         if eta < 2:
             raise InputError(f"eta must be at least 2, but got {eta}")
+        if not 0 <= hopeless < 1:
+            raise InputError(f"hopeless must be a share from 0 to below 1, but got {hopeless}")
         if not inner.fidelities:
             raise InputError(f"{inner.name} cannot be combined with successive halving; give one number of epochs")
         self.inner = inner
         self.name = inner.name
         self.eta = eta
+        self.hopeless = hopeless
         self.rungs = [Rung(epochs, deque(maxlen=WINDOW)) for epochs in rungs]
         inner.fidelity = Fidelity(rungs[0], trunk=True)
         self._open: dict[TrialId, Open] = {}
@@ -102,8 +111,20 @@ class Halving(Source):
         if rung.order is None:
             records = list(rung.records)
             order = best_first(self.inner.goal, [record.result for record in records])
-            rung.order = [records[i] for i in order]
+            outside = self._hopeless(records)
+            rung.order = [records[i] for i in order if i not in outside]
         return rung.order
+
+    def _hopeless(self, records: Sequence[Record]) -> set[int]:
+        """Indices of the feasible records that are among the worst in every objective that training changes."""
+        feasible = [i for i, record in enumerate(records) if record.result.violation == 0]
+        worst = int(self.hopeless * len(feasible))
+        objectives = self.inner.goal.objectives
+        trained = [k for k, objective in enumerate(objectives) if METRICS[objective.metric].needs == "training"]
+        if not worst or not trained or len(objectives) == 1:
+            return set()
+        ranked = (sorted(feasible, key=lambda i: records[i].result.costs[k])[-worst:] for k in trained)
+        return set.intersection(*map(set, ranked))
 
     def _promotion(self, level: int, record: Record) -> Proposal:
         return Proposal(

@@ -1,0 +1,114 @@
+"""Every registered strategy, alone and under successive halving, on every kind of space; and faults that are caught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from netwright.core.events import Failed, Finished, Lost
+from netwright.core.objective import Goal
+from netwright.core.trial import Proposal, TrialId
+from netwright.strategies import STRATEGIES, RandomSearch, RegularizedEvolution, Source, make_strategy
+from netwright.strategies.base import SearchSpace
+from netwright.strategies.population import Member, Result
+from netwright.testing.strategies import CHECKS, Make
+from netwright.testing.toys import Grid, Interval, Nested, toy_costs
+
+TOYS: dict[str, SearchSpace] = {
+    "grid": Grid((5,) * 6),
+    "one_point": Grid((1, 1)),
+    "continuous": Interval(),
+    "conditional": Nested(12),
+}
+RUNGS = {"flat": (), "halving": (1, 3, 9)}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("space", TOYS)
+@pytest.mark.parametrize("rungs", RUNGS)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_conformance(name: str, rungs: str, space: str, check: str) -> None:
+    def make(space: SearchSpace, goal: Goal, seed: int) -> Source:
+        return make_strategy(name, space, goal, seed=seed, costs=toy_costs, epochs=9, rungs=RUNGS[rungs])
+
+    CHECKS[check](make, TOYS[space])
+
+
+class TakesFailuresForResults(RegularizedEvolution):
+    def on_failed(self, event: Failed | Lost) -> None:
+        candidate = self._open.pop(event.trial, None)
+        if candidate is not None:
+            self.members.append(Member(event.trial, candidate, {self.fidelity.epochs: Result((0.0,), 0.0)}))
+
+
+class AnswersInOrder(RegularizedEvolution):
+    """Believes that the i-th result is that of the i-th proposal."""
+
+    def on_finished(self, event: Finished) -> None:
+        super().on_finished(Finished(min(self._open, default=0), event.status, event.measurements))
+
+    def on_failed(self, event: Failed | Lost) -> None:
+        self._open.pop(min(self._open, default=0), None)
+
+
+class RepeatsItself(RandomSearch):
+    def ask(self) -> Iterator[Proposal]:
+        rng = Random(self.seed)
+        while True:
+            yield self.propose(self.space.sample(rng), origin="random")
+
+
+class AsksInTellings(RandomSearch):
+    """Draws from a generator of its own, so that asking changes what is asked."""
+
+    def ask(self) -> Iterator[Proposal]:
+        self.own = getattr(self, "own", Random(self.seed))
+        while True:
+            yield self.propose(self.space.sample(self.own), origin="random")
+
+
+class ListensToLateResults(RegularizedEvolution):
+    def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
+        super().on_asked(trial, proposal, repeated)
+        self.all = getattr(self, "all", {})
+        self.all[trial] = proposal.candidate
+
+    def on_finished(self, event: Finished) -> None:
+        self._open.setdefault(event.trial, self.all[event.trial])
+        super().on_finished(event)
+
+
+def faulty(strategy: type[RandomSearch | RegularizedEvolution]) -> Make:
+    return lambda space, goal, seed: strategy(space, goal, seed=seed, costs=toy_costs)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "check", "sentence"),
+    [
+        (TakesFailuresForResults, "any_order", "became a parent"),
+        (TakesFailuresForResults, "everything_fails", "became a parent"),
+        (AnswersInOrder, "any_order", "became a parent"),
+        (RepeatsItself, "new_proposals", "were repeated"),
+        (RepeatsItself, "asks_ahead", "depends on how much was drawn"),
+        (AsksInTellings, "asks_ahead", "asking again"),
+        (AsksInTellings, "replay", "after a replay"),
+        (ListensToLateResults, "late_results", "a late result"),
+    ],
+)
+def test_seeded_faults_are_caught(
+    strategy: type[RandomSearch | RegularizedEvolution], check: str, sentence: str
+) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        CHECKS[check](faulty(strategy), TOYS["grid"])
+
+
+def test_fault_21_late_result_is_ignored_for_the_population() -> None:
+    for name in STRATEGIES:
+        CHECKS["late_results"](
+            lambda space, goal, seed, name=name: make_strategy(
+                name, space, goal, seed=seed, costs=toy_costs, epochs=9, rungs=(1, 3, 9)
+            ),
+            TOYS["grid"],
+        )
