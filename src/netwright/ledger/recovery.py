@@ -24,9 +24,7 @@ from netwright.ledger.sqlite import (
     COLUMNS,
     Row,
     SqliteLedger,
-    configure,
     insert,
-    open_to_read,
     read,
     seal,
     translated_errors,
@@ -92,7 +90,8 @@ def recover(path: Path) -> Recovery:
         raise StorageError(f"there is no ledger at {path}.")
     copy = _keep_copy(path)
     rebuilt = path.with_name(f"{path.stem}.rebuilt{path.suffix}")
-    _remove(rebuilt)
+    rebuilt.unlink(missing_ok=True)
+    _remove_sides(rebuilt)
     SqliteLedger(rebuilt).close()
     salvage = _Salvage()
     with translated_errors(rebuilt), closing(sqlite3.connect(rebuilt, isolation_level=None)) as connection:
@@ -100,9 +99,10 @@ def recover(path: Path) -> Recovery:
         connection.execute("BEGIN IMMEDIATE")
         salvage.carry(copy, connection)
         connection.execute("COMMIT")
-    _remove(path, but_the_file_itself=True)
+    _remove_sides(path)
     os.replace(rebuilt, path)
     sync_folder(path.parent)
+    _tidy(copy)
     return Recovery(
         copy, salvage.kept, salvage.unreadable, salvage.tail_lost, salvage.orphaned, tuple(sorted(salvage.open))
     )
@@ -148,7 +148,7 @@ class _Salvage:
                     yield row
                 self.unreadable += misses
                 return
-            except sqlite3.Error:
+            except (sqlite3.Error, UnicodeDecodeError):
                 position += 1
                 misses += 1
         self.tail_lost = True
@@ -184,8 +184,11 @@ class _Salvage:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    with translated_errors(path), closing(open_to_read(path)) as connection:
-        configure(connection)
+    """A connection that reads as much of a damaged file as SQLite can, and writes nothing."""
+    address = f"{path.resolve().as_uri()}?mode=ro"
+    with translated_errors(path), closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA writable_schema = ON")  # a file cut short is refused whole without it
         version_of(connection, path)
         yield connection
 
@@ -210,6 +213,14 @@ def _keep_copy(path: Path) -> Path:
     return copy
 
 
-def _remove(path: Path, *, but_the_file_itself: bool = False) -> None:
-    for side in _SIDES if but_the_file_itself else ("", *_SIDES):
+def _tidy(copy: Path) -> None:
+    """Remove what reading the copy put beside it."""
+    copy.with_name(copy.name + "-shm").unlink(missing_ok=True)
+    log = copy.with_name(copy.name + "-wal")
+    if log.exists() and log.stat().st_size == 0:
+        log.unlink()
+
+
+def _remove_sides(path: Path) -> None:
+    for side in _SIDES:
         path.with_name(path.name + side).unlink(missing_ok=True)

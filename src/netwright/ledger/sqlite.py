@@ -279,6 +279,8 @@ def translated_errors(path: Path) -> Iterator[None]:
     """SQLite's errors as ours, by their code."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's own message quotes a damaged schema
+        raise RunCorrupt(corrupt_message(path, "its schema is damaged")) from error
     except sqlite3.Error as error:
         primary = _primary_code(error)
         if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(error):
