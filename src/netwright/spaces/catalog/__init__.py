@@ -1,0 +1,70 @@
+"""Ready-made spaces, one a file, each a function of the task; and the spaces of users, by `FILE.py:NAME`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from netwright.core.errors import SpaceError
+from netwright.core.task import TaskSpec
+from netwright.spaces.catalog.chain import chain
+from netwright.spaces.space import Space
+
+CATALOG: dict[str, Callable[[TaskSpec], Space]] = {
+    "chain": chain,
+}
+
+
+def make_space(name: str, task: TaskSpec) -> Space:
+    """The space of the catalogue with this name, for a task. Raises SpaceError listing the names that there are."""
+    if name not in CATALOG:
+        raise SpaceError(
+            f"a space must be one of {', '.join(CATALOG)}, or FILE.py:NAME for one of your own, but got {name!r}"
+        )
+    return CATALOG[name](task)
+
+
+def load_space(reference: str, task: TaskSpec) -> Space:
+    """The space that `reference` names: `NAME` of the catalogue, or `FILE.py:NAME`, a Space or a function of the task.
+
+    The file is run, so it must be the user's own. Raises SpaceError that says what is missing.
+    """
+    if ":" not in reference and not reference.endswith(".py"):
+        return make_space(reference, task)
+    file, _, name = reference.rpartition(":")
+    if not file.endswith(".py") or not name:
+        raise SpaceError(f"a space of your own is named FILE.py:NAME, but got {reference!r}")
+    module = _run(Path(file))
+    if not hasattr(module, name):
+        there = [key for key, value in vars(module).items() if isinstance(value, Space)]
+        raise SpaceError(f"{file} must define {name}, but it does not; spaces in it: {', '.join(there) or 'none'}")
+    found = getattr(module, name)
+    space = found(task) if callable(found) and not isinstance(found, Space) else found
+    if not isinstance(space, Space):
+        raise SpaceError(
+            f"{name} in {file} must be a Space or a function of the task that returns one, "
+            f"but it is {type(space).__name__}"
+        )
+    return space
+
+
+def _run(path: Path) -> ModuleType:
+    """The module of a file, run under a name of its own."""
+    if not path.is_file():
+        raise SpaceError(f"the file of a space must exist, but there is no {path}")
+    name = f"netwright_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SpaceError(f"{path} cannot be read as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SpaceError:
+        raise
+    except Exception as error:
+        raise SpaceError(f"{path} must run without errors, but it raised {type(error).__name__}: {error}") from error
+    return module

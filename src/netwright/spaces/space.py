@@ -1,0 +1,164 @@
+"""A search space: a network and a recipe in which values may be choices."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cached_property
+from typing import Any
+
+from netwright.core.candidate import Architecture, Candidate, Value, digest
+from netwright.core.errors import CandidateError, SpaceError
+from netwright.spaces import counting
+from netwright.spaces.choices import Choice, Choose, Shared
+from netwright.spaces.encoding import slots_of
+from netwright.spaces.keys import key
+from netwright.spaces.layers import DEEPEST_NESTING, Layer
+from netwright.spaces.recipe import Recipe
+from netwright.spaces.walk import Decider, Replay, Resolved, Sample, enumerate_walks, walk
+
+
+class Space:
+    """What may be built and how it may be trained.
+
+    `network` is a layer, a list (or a dict of named parts) of layers and choices, nested to any depth. The stem and
+    everything up to the last features is described; the classifier head is added for the task. `reference` is a
+    (network, recipe) without choices: the hand-made network of the same family that a search is compared with.
+    Raises SpaceError naming the address of a part that cannot be read.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        recipe: Recipe | Choose | None = None,
+        *,
+        name: str = "custom",
+        reference: tuple[Any, Recipe] | None = None,
+    ) -> None:
+        self.network = network
+        self.recipe = Recipe() if recipe is None else recipe
+        self.name = name
+        shared: dict[str, Any] = {}
+        _check_part(network, "network", 0, shared)
+        _check_recipe_spec(self.recipe, shared)
+        self.reference = None if reference is None else _candidate(walk(*reference, _Fixed()))
+
+    def sample(self, rng: random.Random) -> Candidate:
+        """A candidate drawn at random: every decision evenly over its values."""
+        return self.walk(Sample(rng))
+
+    def replay(self, decisions: Mapping[str, Value]) -> Candidate:
+        """The candidate with these decisions; others than those met are left aside.
+
+        Raises CandidateError naming the address of a decision that is missing or not legal.
+        """
+        return self.walk(Replay(decisions))
+
+    def walk(self, decider: Decider) -> Candidate:
+        """The candidate that `decider` chooses."""
+        return _candidate(walk(self.network, self.recipe, decider))
+
+    def validate(self, candidate: Candidate) -> None:
+        """Raise CandidateError unless the candidate is exactly what its decisions give in this space."""
+        if candidate.architecture is None:
+            raise CandidateError(f"a {candidate.kind} is no network of this space")
+        again = self.replay(candidate.decisions)
+        pairs = {
+            "decisions": (dict(again.decisions), dict(candidate.decisions)),
+            "recipe": (again.recipe, dict(candidate.recipe)),
+            "key": (again.key, candidate.key),
+            "layers": (digest(list(again.architecture.layers)), digest(list(candidate.architecture.layers))),  # type: ignore[union-attr]
+        }
+        for part, (ours, theirs) in pairs.items():
+            if ours != theirs:
+                raise CandidateError(f"its {part} are not those that its decisions give in the space {self.name!r}")
+
+    def size(self) -> int | None:
+        """How many candidates there are (by decisions); None when a choice is continuous."""
+        return counting.size(self.network, self.recipe)
+
+    def enumerate(self) -> Iterator[Candidate]:
+        """Every candidate of a finite space, in a fixed order. Raises SpaceError when a choice is continuous."""
+        return map(_candidate, enumerate_walks(self.network, self.recipe))
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether some decisions exist only where others fell a certain way."""
+        return any(slot.conditional for slot in slots_of(self.network, self.recipe))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the space's content: equal for equal spaces in every process."""
+        return digest([_content(self.network), _content(self.recipe)])
+
+
+def _candidate(resolved: Resolved) -> Candidate:
+    architecture = Architecture(resolved.layers, key(resolved.layers))
+    return Candidate("network", architecture, resolved.recipe, resolved.decisions)
+
+
+class _Fixed:
+    """The decider of a reference: there is nothing to decide."""
+
+    def decide(self, address: str, choice: Choice) -> Value:
+        raise SpaceError("a reference must hold no choice", address)
+
+
+def _check_part(spec: Any, address: str, depth: int, shared: dict[str, Any]) -> None:
+    """Raise SpaceError for what cannot be part of a network."""
+    if depth > DEEPEST_NESTING:
+        raise SpaceError(f"parts may nest {DEEPEST_NESTING} deep, but this goes deeper", address)
+    if isinstance(spec, Layer):
+        for name, choice in spec.chosen:
+            _check_shared(choice, f"{address}/{name}", shared)
+        for name in spec.parts:
+            _check_part(getattr(spec, name), f"{address}/{name}", depth + 1, shared)
+    elif isinstance(spec, list | tuple):
+        for index, item in enumerate(spec):
+            _check_part(item, f"{address}/{index}", depth + 1, shared)
+    elif isinstance(spec, dict):
+        for name, item in spec.items():
+            if not isinstance(name, str) or not name.isidentifier():
+                raise SpaceError(f"the name of a part must be an identifier, but got {name!r}", address)
+            _check_part(item, f"{address}/{name}", depth + 1, shared)
+    elif isinstance(spec, Choose):
+        for label, option in zip(spec.labels, spec.options, strict=True):
+            _check_part(option, f"{address}/{label}", depth + 1, shared)
+    elif isinstance(spec, Shared):
+        _check_shared(spec, address, shared)
+        _check_part(spec.spec, f"shared/{spec.name}", depth + 1, shared)
+    elif isinstance(spec, Choice) and hasattr(spec, "body"):
+        _check_part(spec.body, f"{address}/body", depth + 1, shared)
+    else:
+        raise SpaceError(
+            f"a part of a network must be a layer, a list or a choice of them, but got {spec!r:.80}", address
+        )
+
+
+def _check_recipe_spec(spec: Any, shared: dict[str, Any]) -> None:
+    if isinstance(spec, Choose):
+        for option in spec.options:
+            _check_recipe_spec(option, shared)
+    elif isinstance(spec, Recipe):
+        for name, choice in spec.chosen:
+            _check_shared(choice, f"recipe/{name}", shared)
+    else:
+        raise SpaceError(f"a recipe must be Recipe(…) or choose(Recipe(…), …), but got {spec!r:.80}", "recipe")
+
+
+def _check_shared(spec: Any, address: str, shared: dict[str, Any]) -> None:
+    """One name must stand for one part."""
+    if isinstance(spec, Shared) and shared.setdefault(spec.name, spec.spec) != spec.spec:
+        raise SpaceError(f"shared({spec.name!r}, …) must stand for the same part wherever it is used", address)
+
+
+def _content(spec: Any) -> Any:
+    """A spec as JSON."""
+    if is_dataclass(spec) and not isinstance(spec, type):
+        return {"type": type(spec).__name__, **{f.name: _content(getattr(spec, f.name)) for f in fields(spec)}}
+    if isinstance(spec, list | tuple):
+        return [_content(item) for item in spec]
+    if isinstance(spec, dict):
+        return {"named": [[name, _content(item)] for name, item in spec.items()]}
+    return spec
