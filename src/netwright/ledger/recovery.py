@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -119,24 +119,28 @@ class _Salvage:
 
     def carry(self, damaged: Path, connection: sqlite3.Connection) -> None:
         """Insert into `connection` all that can be read of `damaged` and still makes sense."""
-        with suppress(RunCorrupt), _opened(damaged) as source:
-            for row in self._rows(source):
-                try:
-                    stored = unseal(row)
-                except ValueError:
-                    self.unreadable += 1
-                    continue
-                event = self._sensible(stored.event)
-                if event is None:
-                    self.orphaned += 1
-                    continue
-                self.kept += 1
-                insert(connection, [seal(self.kept, stored.at, *encode(event))])
-            return
-        self.tail_lost = True
+        for row in self._rows(damaged):
+            try:
+                stored = unseal(row)
+            except ValueError:
+                self.unreadable += 1
+                continue
+            event = self._sensible(stored.event)
+            if event is None:
+                self.orphaned += 1
+                continue
+            self.kept += 1
+            insert(connection, [seal(self.kept, stored.at, *encode(event))])
 
-    def _rows(self, source: sqlite3.Connection) -> Iterator[Row]:
+    def _rows(self, damaged: Path) -> Iterator[Row]:
         """Rows in order of position, seeking beyond what SQLite cannot read."""
+        try:
+            with _opened(damaged) as source:
+                yield from self._seek(source)
+        except (RunCorrupt, StorageError):
+            self.tail_lost = True
+
+    def _seek(self, source: sqlite3.Connection) -> Iterator[Row]:
         position = misses = 0
         while misses < _FAR:
             try:

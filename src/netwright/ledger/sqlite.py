@@ -30,6 +30,7 @@ SLOW_APPENDS = 5
 
 _PAGE_BYTES = 8192  # a trial takes about 2.6 kB: three a page, where 4096 would hold one
 _CHUNK = 1000  # events a read transaction: readers never hold the writer's checkpoints back for long
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: a schema that is not ours
 _LONGEST_TIME = 1e11  # seconds; infinity and milliseconds are refused
 
 _SCHEMA = f"""
@@ -283,7 +284,7 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise RunCorrupt(corrupt_message(path, "its schema is damaged")) from error
     except sqlite3.Error as error:
         primary = _primary_code(error)
-        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(error):
+        if primary in _DAMAGE or "decode to UTF-8" in str(error):
             raise RunCorrupt(corrupt_message(path, str(error))) from error
         if primary == sqlite3.SQLITE_FULL:
             raise StorageError(
