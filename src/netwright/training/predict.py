@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from netwright.core.measurement import Split
+
 UInt8s = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -27,7 +29,7 @@ class LabelledImages(Protocol):
     def labels(self) -> npt.NDArray[np.integer]:
         """(images,) class numbers"""
 
-    def indices(self, split: str) -> npt.NDArray[np.integer]:
+    def indices(self, part: Split, /) -> npt.NDArray[np.integer]:
         """Numbers of the images in `train`, `validation` or `test`."""
 
 
