@@ -79,9 +79,7 @@ def search(
     ] = None,
     space: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME|FILE.py:NAME", help="What to search; see `netwright spaces`.  [default: chain]"
-        ),
+        typer.Option(metavar="NAME|FILE.py:NAME", help="What to search; see `netwright spaces`.  [default: chain]"),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Trials at a time, one thread each.  [default: all cores]")

@@ -67,18 +67,22 @@ class Order:
 
 
 class Desk(Protocol):
-    """What the loop must know of the work at hand; an experiment implements it."""
+    """What the loop must know of the work at hand; an experiment implements it. `source` is the name of a source."""
 
-    def refuse(self, trial: TrialId, proposal: Proposal) -> Finished | Failed | None:
+    def refuse(self, source: str, trial: TrialId, proposal: Proposal) -> Finished | Failed | None:
         """The answer to a candidate that needs no worker (cannot be built, outside a limit), or None."""
         ...
 
-    def order(self, proposal: Proposal, artefacts: Callable[[TrialId], Mapping[str, Path]]) -> Order:
+    def order(self, source: str, proposal: Proposal, artefacts: Callable[[TrialId], Mapping[str, Path]]) -> Order:
         """What a worker is to do. `artefacts(trial)` gives the kept files of an earlier trial by name."""
         ...
 
-    def learn(self, proposal: Proposal, event: Finished) -> Sequence[Noted]:
+    def facts(self, proposal: Proposal, event: Finished) -> Sequence[Noted]:
         """Facts to record beside a result."""
+        ...
+
+    def hear(self, source: str, proposal: Proposal, event: Finished) -> None:
+        """A result, live or replayed, in ledger order."""
         ...
 
     def keep(self) -> set[TrialId]:
@@ -156,6 +160,9 @@ class Loop:
             self._take(event)
 
     def _take(self, event: Event) -> None:
+        if isinstance(event, Finished):
+            entry = self.book.open[event.trial]
+            self._desk.hear(entry.source, entry.proposal, event)
         self.book.take(event)
         source = self._sources.get(self.book.source_of(event))
         if source is not None:
@@ -234,7 +241,7 @@ class Loop:
                 if first not in self.book.open:
                     self.record(self._copy(first, trial))
             else:
-                refusal = self._desk.refuse(trial, proposal)
+                refusal = self._desk.refuse(name, trial, proposal)
                 if refusal is not None:
                     self.record(refusal)
             self._answers += 1
@@ -255,7 +262,7 @@ class Loop:
 
     def _submit(self, trial: TrialId) -> None:
         entry = self.book.open[trial]
-        order = self._desk.order(entry.proposal, self.artefacts)
+        order = self._desk.order(entry.source, entry.proposal, self.artefacts)
         attempt = entry.attempts + 1
         job = Job(
             trial=trial,
@@ -303,16 +310,14 @@ class Loop:
             notes=event.evaluated.notes,
         )
         proposal = self.book.open[event.trial].proposal
-        self._close(finished, *self._desk.learn(proposal, finished))
+        self._close(finished, *self._desk.facts(proposal, finished))
         self._sweep()
 
     def _fail(self, event: AttemptFailed) -> None:
         if event.signal is not None and self.book.open[event.trial].crashes < CRASHES_RETRIED:
             self._retry(Retried(event.trial, event.attempt, event.reason, event.cpu_seconds, "crashed"))
         else:
-            self._close(
-                Failed(event.trial, event.status, event.reason, event.detail, event.seconds, event.cpu_seconds)
-            )
+            self._close(Failed(event.trial, event.status, event.reason, event.detail, event.seconds, event.cpu_seconds))
 
     def _lose(self, event: AttemptLost) -> None:
         if event.counts and self.book.open[event.trial].losses >= LOSSES_RETRIED:

@@ -2,12 +2,12 @@
 
 Settings
     data          folder that `Dataset.open` takes
-    precision     fp32 or bf16 (default fp32)
+    precision     fp32, bf16, or auto: whichever trains this network faster here (default fp32)
     device        cpu, cuda or mps (default cpu)
     threads       of torch (default 1)
     measure       list of `latency` and `memory`, measured on the untrained network before training (default none)
-    refuse_above  {metric: bound}: a network whose latency or memory lies above is not trained; the notes then hold
-                  `infeasible`, the reason in a sentence (default none)
+    refuse_above  {metric: bound}: a network whose latency or memory lies above, with its whole interval, is not
+                  trained; the notes then hold `infeasible`, the reason in a sentence (default none)
     full          whether this is a final training, of which the ONNX file is kept (default no)
 
 Inputs: `checkpoint`, the trunk checkpoint of an earlier rung, where the trial goes on from one.
@@ -27,7 +27,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ from netwright.networks.weights import random_weights
 from netwright.spaces.keys import verify
 from netwright.spaces.shapes import plan
 from netwright.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
-from netwright.training.fit import Fitted, fit
+from netwright.training.fit import Fitted, Precision, fit
 from netwright.training.predict import logits, softmax
 
 HARDWARE = ("latency", "memory")
@@ -64,6 +64,7 @@ def train(job: Job, report: Report) -> Evaluated:
         return Evaluated(measured, _layers(network_plan, job.folder), {**notes, "infeasible": reason})
 
     checkpoint = job.inputs.get("checkpoint")
+    precision = _precision(job)
     network = build(network_plan, data.task, seed=job.seed)
     with torch_threads(settings.get("threads", 1)):
         fitted = fit(
@@ -73,7 +74,7 @@ def train(job: Job, report: Report) -> Evaluated:
             proposal.candidate.recipe,
             epochs=proposal.fidelity.epochs,
             seed=job.seed,
-            precision=settings.get("precision", "fp32"),
+            precision=precision,
             device=settings.get("device", "cpu"),
             resume=None if checkpoint is None else load_checkpoint(checkpoint),
             report=report,
@@ -96,13 +97,24 @@ def train(job: Job, report: Report) -> Evaluated:
         (job.folder / "model.onnx").write_bytes(to_onnx(network_plan, data.task, weights))
         artefacts["onnx"] = "model.onnx"
     notes |= {
-        "precision": settings.get("precision", "fp32"),
+        "precision": precision,
         "batch": fitted.batch,
         "pieces": fitted.pieces,
         "epochs": len(fitted.curve),
         "resumed": checkpoint is not None,
     }
     return Evaluated(measured, artefacts, notes)
+
+
+def _precision(job: Job) -> Precision:
+    wanted = job.settings.get("precision", "fp32")
+    if wanted == "auto":
+        from netwright.evaluation.probe import probe
+
+        wanted = probe(job).notes["precision"]
+    if wanted not in ("fp32", "bf16"):
+        raise InputError(f"a precision must be fp32, bf16 or auto, but got {wanted!r}")
+    return cast(Precision, wanted)
 
 
 def read_proposal(job: Job) -> Proposal:
@@ -170,7 +182,7 @@ def _costs(
 def _excess(measured: Mapping[str, Measurement], bounds: Mapping[str, float]) -> str | None:
     for name, bound in bounds.items():
         measurement = measured.get(name)
-        if measurement is not None and measurement.value > bound:
+        if measurement is not None and (measurement.low or measurement.value) > bound:
             unit = measurement.unit
             return f"{name} is {measurement.value:.4g} {unit}, which is above {bound:.4g} {unit}".replace("  ", " ")
     return None

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netwright.core.candidate import digest
+from netwright.core.events import Finished
 from netwright.core.measurement import Measurement, Measurements
 from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal, Objective
 from netwright.core.pareto import Costs, dominates
-from netwright.core.trial import TrialId
+from netwright.core.trial import Proposal, TrialId
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A finished search trial as the choice sees it. `candidate` is a digest of architecture and recipe."""
+    """A finished trial of a search as the choice sees it. `candidate` is a digest of architecture and recipe."""
 
     trial: TrialId
+    proposal: Proposal
     candidate: str
-    epochs: int
     costs: Costs
     violation: float
-    origin: str
     measurements: Measurements
+
+    @property
+    def epochs(self) -> int:
+        """How long it was trained, in all."""
+        return self.proposal.fidelity.epochs
+
+
+def entry_of(goal: Goal, proposal: Proposal, event: Finished) -> Entry | None:
+    """A result as the choice sees it; None where an objective is missing."""
+    costs = goal.costs(event.measurements)
+    if event.status not in ("completed", "stopped") or costs is None:
+        return None
+    candidate = digest([proposal.candidate.key, dict(proposal.candidate.recipe)])
+    return Entry(event.trial, proposal, candidate, costs, goal.violation(event.measurements), event.measurements)
 
 
 @dataclass(slots=True)
@@ -33,17 +48,22 @@ class Standings:
     goal: Goal
     fronts: dict[int, list[Entry]] = field(default_factory=dict)
     random: Entry | None = None
+    _drawn: set[str] = field(default_factory=set)
 
     def add(self, entry: Entry) -> None:
         """Take in a finished trial; it displaces those of its rung that it dominates."""
         front = self.fronts.setdefault(entry.epochs, [])
-        if any(_beats(other, entry) for other in front):
-            pass
-        else:
+        if not any(_beats(other, entry) for other in front):
             front[:] = [other for other in front if not _beats(entry, other)]
             front.append(entry)
-        if entry.origin == "random" and (self.random is None or self._better(entry, self.random)):
+        if self._is_random(entry) and (self.random is None or self._better(entry, self.random)):
             self.random = entry
+
+    def _is_random(self, entry: Entry) -> bool:
+        """Whether the candidate was drawn at random, perhaps trained on since."""
+        if entry.proposal.origin == "random":
+            self._drawn.add(entry.candidate)
+        return entry.candidate in self._drawn
 
     def _better(self, a: Entry, b: Entry) -> bool:
         """Feasible first, then the longer trained, then the first objective."""
@@ -70,7 +90,7 @@ def _beats(a: Entry, b: Entry) -> bool:
 
 
 def finalists(standings: Standings, count: int, floor: float | None) -> list[Entry]:
-    """At most `count` trials that are worth a full training, the most promising first, then the best random one.
+    """At most `count` trials that are worth a full training, the most promising first.
 
     The best by the first objective comes first; each further one adds most hypervolume to those chosen. The reference
     point is the worst of the front in every cost but the first, and there `floor` (the cost of a classic model) when
@@ -78,19 +98,19 @@ def finalists(standings: Standings, count: int, floor: float | None) -> list[Ent
     """
     front = standings.front()
     feasible = [entry for entry in front if entry.violation == 0] or front[:1]
-    chosen: list[Entry] = []
     points = _scaled(standings.goal, feasible, floor)
-    while len(chosen) < min(count, len(feasible)):
-        left = [i for i, entry in enumerate(feasible) if entry not in chosen]
-        taken = [points[feasible.index(entry)] for entry in chosen]
-        gains = {i: _hypervolume([*taken, points[i]]) for i in left}
-        best = min(left, key=lambda i: feasible[i].costs) if not chosen else max(left, key=lambda i: gains[i])
-        if chosen and gains[best] <= _hypervolume(taken) + 1e-9:
+    left = list(range(len(feasible)))
+    chosen: list[int] = []
+    volume = 0.0
+    while left and len(chosen) < count:
+        volumes = {i: _hypervolume([points[j] for j in [*chosen, i]]) for i in left}
+        best = max(left, key=lambda i: volumes[i]) if chosen else left[0]
+        if chosen and volumes[best] <= volume + 1e-9:
             break
-        chosen.append(feasible[best])
-    if standings.random is not None and standings.random.candidate not in {entry.candidate for entry in chosen}:
-        chosen.append(standings.random)
-    return chosen
+        volume = volumes[best]
+        chosen.append(best)
+        left.remove(best)
+    return [feasible[i] for i in chosen]
 
 
 def _scaled(goal: Goal, entries: Sequence[Entry], floor: float | None) -> list[Costs]:
@@ -156,8 +176,3 @@ def _standard_error(measurement: Measurement) -> float:
     if measurement.low is None or measurement.high is None:
         return 0.0
     return (measurement.high - measurement.low) / 3.29
-
-
-def best_of(entries: Iterable[Entry]) -> Entry | None:
-    """The entry with the least violation and the best first objective."""
-    return min(entries, key=lambda entry: (entry.violation, entry.costs), default=None)

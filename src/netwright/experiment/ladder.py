@@ -37,9 +37,7 @@ class Ladder:
         return cls(record["epochs"], tuple(record["rungs"]), record["epoch_seconds"])
 
 
-def build_ladder(
-    *, images: int, epoch_seconds: float, worker_seconds: float | None, epochs: int | None
-) -> Ladder:
+def build_ladder(*, images: int, epoch_seconds: float, worker_seconds: float | None, epochs: int | None) -> Ladder:
     """The ladder for a training split of `images`, given what an epoch of the hand-made network costs.
 
     `worker_seconds` is the CPU time of the whole budget (None: no bound on time); `epochs` is the person's own choice.

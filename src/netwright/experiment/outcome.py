@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from netwright.core.candidate import digest
+from netwright.core.events import Finished
 from netwright.core.history import History, Trial
 from netwright.core.measurement import Measurement
 from netwright.core.objective import Goal
 from netwright.core.trial import TrialId
-from netwright.experiment.choice import Entry, Standings, best_of
+from netwright.experiment.choice import Standings, entry_of
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -29,30 +29,14 @@ def goal_of(history: History) -> Goal:
     return Goal.from_json({"objectives": settings.get("objectives") or (), "limits": settings.get("limits") or ()})
 
 
-def entry_of(goal: Goal, trial: Trial) -> Entry | None:
-    """A finished search trial as the choice sees it, or None for any other."""
-    costs = goal.costs(trial.measurements)
-    if trial.source != "search" or trial.status not in ("completed", "stopped") or costs is None:
-        return None
-    candidate = trial.proposal.candidate
-    return Entry(
-        trial.id,
-        digest([candidate.key, dict(candidate.recipe)]),
-        trial.proposal.fidelity.epochs,
-        costs,
-        goal.violation(trial.measurements),
-        trial.proposal.origin,
-        trial.measurements,
-    )
-
-
 def standings_of(goal: Goal, trials: Iterable[Trial]) -> Standings:
-    """Fronts and the best random trial over the given trials."""
+    """Fronts and the best random trial over the trials of the search."""
     standings = Standings(goal)
     for trial in trials:
-        entry = entry_of(goal, trial)
-        if entry is not None:
-            standings.add(entry)
+        if trial.source == "search":
+            entry = entry_of(goal, trial.proposal, Finished(trial.id, trial.status, trial.measurements))
+            if entry is not None:
+                standings.add(entry)
     return standings
 
 
@@ -70,9 +54,8 @@ def outcome(folder: Path) -> dict[str, Any]:
         front: list[TrialId] = list(stage["front"])
     else:
         standings = standings_of(goal, history.trials.values())
-        entries = standings.front()
-        top = best_of(entries)
-        winner, front = (top.trial if top else None), [entry.trial for entry in entries]
+        front = [entry.trial for entry in standings.front()]
+        winner = front[0] if front else None
     tested: Mapping[str, Any] = (history.note("test") or {}).get("measurements", {})
     return {
         "run": folder.name,

@@ -1,0 +1,143 @@
+"""How a run closes: finalists side by side, the winner by validation, the test split read once, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netwright.core.job import Evaluated
+from netwright.core.measurement import Measurement, measurements_to_json
+from netwright.core.objective import Goal
+from netwright.core.pareto import front
+from netwright.core.seeding import derive
+from netwright.core.trial import TrialId
+from netwright.experiment.choice import winner
+from netwright.experiment.desk import Result
+from netwright.experiment.errand import errand
+from netwright.experiment.networks import onnx_file
+from netwright.experiment.stages import Stages
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A trained network that may be exported, or that the winner is held against."""
+
+    trial: TrialId
+    role: str
+    measurements: Mapping[str, Measurement]
+    onnx: Path
+
+
+@dataclass(slots=True)
+class Closing:
+    """Closes one stage of a run. `trials` are the networks that `Stages.final` gave."""
+
+    stages: Stages
+    trials: Sequence[TrialId]
+
+    def run(self) -> TrialId:
+        """Measure, choose, test; give the winner. The facts `measured` and `test` hold what was found."""
+        opened = self.stages.opened
+        contenders = self._contenders()
+        measured = self._measure(contenders)
+        merged = {c.trial: {**c.measurements, **measured[c.trial]} for c in contenders}
+        best = winner(opened.goal, {c.trial: merged[c.trial] for c in contenders if c.role != "handmade"})
+        opened.note(
+            "measured",
+            {
+                "stage": self.number,
+                "winner": best,
+                "front": front_of(opened.goal, merged, [c.trial for c in contenders if c.role != "handmade"]),
+                "measurements": {str(trial): measurements_to_json(m) for trial, m in measured.items()},
+            },
+        )
+        self._test(contenders)
+        return best
+
+    @property
+    def number(self) -> int:
+        """Which stage this is, from 1."""
+        stage = self.stages.opened.fact("stage")
+        return int(stage["number"]) if stage else 0
+
+    def _contenders(self) -> list[Contender]:
+        desk, loop = self.stages.desk, self.stages.loop
+        entries = {
+            entry.trial: entry
+            for standings in desk.standings.values()
+            for entry in [*standings.front(), *([standings.random] if standings.random else [])]
+        }
+        found = []
+        handmade = desk.baseline("handmade")
+        results: list[tuple[TrialId, str, Any]] = [
+            *([(handmade.event.trial, "handmade", handmade)] if handmade else []),
+            *((trial, "finalist", desk.results.get(trial) or entries[trial]) for trial in self.trials),
+        ]
+        for trial, role, result in results:
+            measurements = result.event.measurements if isinstance(result, Result) else result.measurements
+            path = onnx_file(
+                result.proposal.candidate, desk.task, loop.artefacts(trial), self._work() / f"{trial:06d}.onnx"
+            )
+            if path is not None:
+                found.append(Contender(trial, role, measurements, path))
+        return found
+
+    def _work(self) -> Path:
+        folder = self.stages.opened.folder / "work"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _measure(self, contenders: Sequence[Contender]) -> dict[TrialId, dict[str, Measurement]]:
+        """Latency and peak memory of all contenders in the same rounds."""
+        measured = self._errand("latency", {}, {str(c.trial): c.onnx for c in contenders}, lambda e, folder: e)
+        by_trial: dict[TrialId, dict[str, Measurement]] = {c.trial: {} for c in contenders}
+        for name, measurement in measured.measurements.items():
+            metric, _, trial = name.partition("@")
+            by_trial[int(trial)][metric] = measurement
+        return by_trial
+
+    def _test(self, contenders: Sequence[Contender]) -> None:
+        """Read the test split once, for every contender and classic model, and record what came of it."""
+        opened, desk = self.stages.opened, self.stages.desk
+        inputs = {str(c.trial): c.onnx for c in contenders}
+        models = dict.fromkeys(inputs, "onnx")
+        for role in ("linear", "forest"):
+            result = desk.baseline(role)
+            path = self.stages.loop.artefacts(result.event.trial).get("classic") if result else None
+            if result is not None and path is not None:
+                inputs[str(result.event.trial)] = path
+                models[str(result.event.trial)] = "classic"
+
+        def take(evaluated: Evaluated, folder: Path) -> dict[str, Any]:
+            answers = {name: opened.blobs.put(folder / evaluated.artefacts[f"test_{name}"]) for name in models}
+            tested: dict[str, dict[str, Any]] = {name: {} for name in models}
+            for name, record in measurements_to_json(evaluated.measurements).items():
+                metric, _, trial = name.partition("@")
+                tested[trial][metric] = record
+            return {"stage": self.number, "measurements": tested, "answers": answers}
+
+        opened.note("test", self._errand("test", {"models": models}, inputs, take))
+
+    def _errand(self, evaluation: str, settings: Mapping[str, Any], inputs: Mapping[str, Path], take: Any) -> Any:
+        opened = self.stages.opened
+        return errand(
+            opened.executor,
+            opened.folder,
+            evaluation,
+            {"data": str(opened.data.folder), **settings},
+            inputs=inputs,
+            seed=derive(opened.settings.seed or 0, evaluation, self.number),
+            take=take,
+        )
+
+
+def front_of(
+    goal: Goal, measurements: Mapping[TrialId, Mapping[str, Measurement]], trials: Sequence[TrialId]
+) -> list[TrialId]:
+    """Which of `trials` no other one dominates, best first objective first."""
+    known = [(trial, goal.costs(measurements[trial])) for trial in trials]
+    rated = [(trial, costs) for trial, costs in known if costs is not None]
+    violations = [goal.violation(measurements[trial]) for trial, _ in rated]
+    return [rated[i][0] for i in front([costs for _, costs in rated], violations)]

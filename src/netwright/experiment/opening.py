@@ -1,0 +1,179 @@
+"""Opening a run folder: who may write it, what it is about, and whether that is still so.
+
+The order is chosen so that a wrong option or a changed file is refused before anything is recorded, and so that a
+folder that cannot be written is refused at the start and not after an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import netwright
+from netwright.budget import Stopwatch
+from netwright.core.candidate import Candidate
+from netwright.core.errors import RunChanged
+from netwright.core.events import Clock, Noted
+from netwright.core.files import write_text
+from netwright.core.objective import Goal
+from netwright.data.dataset import Dataset
+from netwright.executors import Executor, InlineExecutor, LocalExecutor
+from netwright.evaluation import work
+from netwright.experiment.settings import Settings, available_cores, resume
+from netwright.hardware.device import device_card
+from netwright.ledger.base import Ledger
+from netwright.ledger.blobs import Blobs
+from netwright.ledger.filesystem import probe_writable
+from netwright.ledger.lock import RunLock
+from netwright.ledger.sqlite import SqliteLedger
+from netwright.spaces.catalog import load_space
+from netwright.spaces.space import Space
+
+LEDGER_FILE = "ledger.sqlite"
+RUN_FILE = "run.toml"
+LIBRARIES = ("torch", "numpy", "scikit-learn", "onnxruntime")
+
+OpenData = Callable[[Settings, Path], Dataset]
+
+
+@dataclass(slots=True)
+class Opened:
+    """A run folder that this process may write, and everything that was found or decided about it."""
+
+    folder: Path
+    settings: Settings
+    goal: Goal
+    data: Dataset
+    space: Space
+    reference: Candidate
+    ledger: Ledger
+    blobs: Blobs
+    executor: Executor
+    stopwatch: Stopwatch
+    facts: list[Noted]
+    resumed: bool
+
+    def fact(self, topic: str) -> Mapping[str, Any] | None:
+        """The latest fact of a topic, or None."""
+        return next((fact.data for fact in reversed(self.facts) if fact.topic == topic), None)
+
+    def note(self, topic: str, data: Mapping[str, Any]) -> None:
+        """Record a fact of the run."""
+        fact = Noted(topic, data)
+        self.ledger.append([fact])
+        self.facts.append(fact)
+
+
+def open_run(
+    given: Settings,
+    folder: Path,
+    open_data: OpenData,
+    stack: ExitStack,
+    *,
+    allow_changed: bool,
+    head_start: float,
+) -> Opened:
+    """Open or make a run folder; `stack` closes what is opened.
+
+    Raises RunLocked, RunChanged, RunVersion, RunCorrupt, StorageError, DataError, SpaceError; each says what to do.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    probe_writable(folder)
+    stack.enter_context(RunLock(folder))
+    ledger = stack.enter_context(SqliteLedger(folder / LEDGER_FILE))
+    facts = [stored.event for stored in ledger.facts() if isinstance(stored.event, Noted)]
+    latest = {fact.topic: fact.data for fact in facts}
+    settings = given.complete()
+    if "settings" in latest:
+        settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed)
+    data = open_data(settings, folder / "data")
+    space = load_space(settings.space or "", data.task)
+    about = {"data": data.fingerprint, "space": space.fingerprint}
+    _compare(latest.get("about"), about, allow_changed=allow_changed)
+    executor: Executor
+    if settings.executor == "inline":
+        executor = InlineExecutor(work)
+    else:
+        executor = LocalExecutor(work, workers=settings.workers or 1, logs_folder=folder / "logs")
+    stack.callback(executor.close)
+    opened = Opened(
+        folder=folder,
+        settings=settings,
+        goal=settings.goal,
+        data=data,
+        space=space,
+        reference=space.reference or _chain_reference(data),
+        ledger=ledger,
+        blobs=Blobs(folder / "blobs"),
+        executor=executor,
+        stopwatch=Stopwatch(_seconds_so_far(ledger) if facts else 0.0, head_start),
+        facts=facts,
+        resumed="settings" in latest,
+    )
+    for topic, fact in (("settings", settings.to_json()), ("about", about)):
+        if latest.get(topic) != fact:
+            opened.note(topic, fact)
+    opened.note("driver", _driver())
+    write_text(folder / RUN_FILE, _run_toml(settings, about))
+    return opened
+
+
+def _seconds_so_far(ledger: Ledger) -> float:
+    seconds = 0.0
+    for stored in ledger.replay():
+        if isinstance(stored.event, Clock):
+            seconds = stored.event.seconds
+    return seconds
+
+
+def _compare(before: Mapping[str, Any] | None, now: Mapping[str, Any], *, allow_changed: bool) -> None:
+    changed = [name for name in now if before is not None and before.get(name) != now[name]]
+    if changed and not allow_changed:
+        raise RunChanged(
+            f"a run that goes on must keep its data and its space, but the content of the {' and the '.join(changed)} "
+            "has changed since it began. Restore it, choose another --out, or add --allow-changed: then old and new "
+            "trials stand side by side although they are not comparable."
+        )
+
+
+def _chain_reference(data: Dataset) -> Candidate:
+    reference = load_space("chain", data.task).reference
+    if reference is None:
+        raise TypeError("the chain space must have a reference network")
+    return reference
+
+
+def _driver() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "netwright": netwright.__version__,
+        "python": platform.python_version(),
+        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": device_card()["cpu"],
+        "cores": available_cores(),
+    }
+
+
+def _run_toml(settings: Settings, about: Mapping[str, str]) -> str:
+    """The settings for people to read; the ledger holds what counts."""
+    lines = ["# What this run was asked for. Written for reading; the ledger holds what counts.", "", "[search]"]
+    for name, value in settings.to_json().items():
+        if value is not None:
+            lines.append(f"{name} = {_toml(value)}")
+    lines += ["", "[fingerprints]", *(f"{name} = {_toml(value)}" for name, value in about.items()), ""]
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)

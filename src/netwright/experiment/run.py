@@ -1,0 +1,221 @@
+"""One run from beginning to end: open the folder, search, train the best, test, export, report."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from netwright.core.errors import NetwrightError
+from netwright.core.events import Noted
+from netwright.core.job import Allowance
+from netwright.core.objective import Goal
+from netwright.data.catalog import open_data
+from netwright.data.dataset import Dataset
+from netwright.experiment.closing import Closing
+from netwright.experiment.desk import Desk
+from netwright.experiment.opening import OpenData, Opened, open_run
+from netwright.experiment.outcome import outcome
+from netwright.experiment.page import write_page
+from netwright.experiment.settings import Settings
+from netwright.experiment.shipping import export_trial
+from netwright.experiment.stages import Stages, baselines, find_ladder, search_source
+from netwright.experiment.view import command, data_facts, budget_in_words, view_of
+from netwright.experiment.watching import Watch
+from netwright.loop import Ended, Loop
+from netwright.reports.terminal import LiveView, end_summary, error_console, start_summary
+from netwright.reports.verdict import verdict
+
+LONGEST_TRIAL_SHARE = 0.4
+LONGEST_TRIAL_SECONDS = 3600.0
+MEMORY_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEnded:
+    """What a search came to: the object that `--json` prints, and whether Ctrl-C ended it."""
+
+    outcome: dict[str, Any]
+    interrupted: bool
+
+
+def search_command(settings: Settings, out: Path, *, allow_changed: bool = False) -> SearchEnded:
+    """A search as the command line runs it."""
+    age = time.time() - psutil.Process().create_time()
+    return run_search(settings, out, data_of, allow_changed=allow_changed, head_start=age)
+
+
+def data_of(settings: Settings, folder: Path) -> Dataset:
+    """The data that the settings name, decoded into `folder`."""
+    return open_data(
+        settings.data,
+        folder,
+        split=settings.split,
+        groups=settings.groups,
+        size=settings.size,
+        seed=settings.seed or 0,
+    )
+
+
+def run_search(
+    given: Settings, out: Path, open_data: OpenData, *, allow_changed: bool = False, head_start: float = 0.0
+) -> SearchEnded:
+    """Search in the folder `out`, or go on there, until the budget is spent; then close the run.
+
+    Raises the errors of `open_run`, and NetwrightError when so many trials fail in a row that the search makes no sense.
+    """
+    with ExitStack() as stack:
+        opened = open_run(given, out, open_data, stack, allow_changed=allow_changed, head_start=head_start)
+        ended = _Drive(opened, stack).run()
+    return SearchEnded(outcome(out), ended)
+
+
+class _Drive:
+    """The run of one driver on an opened folder."""
+
+    def __init__(self, opened: Opened, stack: ExitStack) -> None:
+        self.opened = opened
+        goal, settings = opened.goal, opened.settings
+        self.desk = Desk(
+            goal=goal,
+            task=opened.data.task,
+            data=opened.data.folder,
+            allowance=self._allowance,
+            forced_precision=None if settings.precision == "auto" else settings.precision,
+            precision={
+                fact.data["kinds"]: fact.data["precision"] for fact in opened.facts if fact.topic == "precision"
+            },
+        )
+        self.console = error_console()
+        start_summary(self._understood(), goal, console=self.console)
+        self.ladder = find_ladder(opened)
+        view = stack.enter_context(LiveView(goal, title=opened.data.name, console=self.console))
+        self.watch = Watch(self.desk, settings.budget, view.update)
+        self.loop = Loop(
+            desk=self.desk,
+            ledger=opened.ledger,
+            executor=opened.executor,
+            blobs=opened.blobs,
+            folder=opened.folder,
+            seed=settings.seed or 0,
+            stopwatch=opened.stopwatch,
+            watch=self.watch,
+        )
+        strategy = search_source(opened, self.desk, self.ladder, settings.strategy or "", "search")
+        sources = {"baseline": baselines(opened.reference, self.ladder), "search": strategy}
+        if settings.rival:
+            wrapper = "+halving" if "+halving" in (settings.strategy or "") else ""
+            sources["rival"] = search_source(opened, self.desk, self.ladder, f"random{wrapper}", "rival")
+        for remark in strategy.remarks():
+            self.console.print(remark, style="dim")
+        self.loop.restore(sources)
+        self.stages = Stages(opened, self.desk, self.loop, self.ladder)
+
+    def run(self) -> bool:
+        """All stages; True when Ctrl-C cut them off."""
+        with _interrupts(self.loop):
+            if self._nothing_left():
+                self.console.print("The budget of this run is used up; give a larger one to go on.")
+                return False
+            ended = self.stages.search()
+            self._complain(ended)
+            self.watch.stage = "final training"
+            trials = [] if ended.why == "interrupted" else self.stages.final()
+        if self.loop.interrupted:
+            self.loop.cancel("interrupted", grace=2.0)
+            self.console.print(f"Stopped. To go on: {command(self.opened.settings, self.opened.folder)}")
+            return True
+        self.watch.stage = "closing"
+        if trials:
+            closing = Closing(self.stages, trials)
+            winner = closing.run()
+            judged = verdict(view_of(self.opened.folder, images=False))
+            export_trial(self.opened.folder, winner)
+            measured = self.opened.fact("measured") or {}
+            self.opened.note(
+                "outcome",
+                {
+                    "stage": closing.number,
+                    "winner": winner,
+                    "front": measured.get("front", [winner]),
+                    "verdict": judged.text,
+                },
+            )
+        self.loop.tick(force=True)
+        html, _ = write_page(self.opened.folder)
+        told = (self.opened.fact("outcome") or {}).get("verdict", "The search ended without a trained network.")
+        folder = self.opened.folder
+        end_summary(
+            told,
+            report=html,
+            export=folder / "export" if trials else None,
+            next_command=f"netwright predict {folder} image.jpg" if trials else "",
+            console=self.console,
+        )
+        return False
+
+    def _nothing_left(self) -> bool:
+        budget = self.opened.settings.budget
+        done = self.opened.fact("outcome")
+        stage = self.opened.fact("stage")
+        closed = done is not None and (stage is None or done["stage"] >= stage["number"])
+        return closed and budget.used(self.loop.spent()) >= 1 - 0.02
+
+    def _complain(self, ended: Ended) -> None:
+        """Say why a search ended before its budget did."""
+        if ended.why == "exhausted":
+            self.console.print("Every candidate that the strategy proposes was tried already; the search ends here.")
+        if ended.why == "failures":
+            write_page(self.opened.folder)
+            raise NetwrightError(
+                f"{self.loop.book.failures_in_a_row} trials in a row failed, so the search was stopped. The last one: "
+                f"{ended.detail}. See report.html and logs/ in {self.opened.folder}; what was recorded is kept."
+            )
+
+    def _allowance(self) -> Allowance:
+        """What one trial may use: a large share of the time budget, and its part of the memory that is free."""
+        seconds = self.opened.settings.budget.seconds
+        longest = LONGEST_TRIAL_SECONDS if seconds is None else max(60.0, seconds * LONGEST_TRIAL_SHARE)
+        share = psutil.virtual_memory().total * MEMORY_SHARE / self.opened.executor.workers
+        return Allowance(longest, int(share))
+
+    def _understood(self) -> dict[str, Any]:
+        settings, space = self.opened.settings, self.opened.space
+        described = {"name": space.name, "size": space.size()}
+        if self.opened.fact("space") != described:
+            self.opened.note("space", described)
+        return {
+            "data": data_facts(self.opened.data),
+            "space": described,
+            "strategy": settings.strategy,
+            "budget": budget_in_words(settings),
+            "workers": self.opened.executor.workers,
+        }
+
+
+@contextmanager
+def _interrupts(loop: Loop) -> Iterator[None]:
+    """The first Ctrl-C ends the loop in order, the second ends the process at once."""
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        if loop.interrupted:
+            raise KeyboardInterrupt
+        loop.interrupted = True
+
+    try:
+        before = signal.signal(signal.SIGINT, on_interrupt)
+    except ValueError:  # not the main thread: whoever started it handles Ctrl-C
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,218 @@
+"""The stages of a run: search, final training, measuring side by side, test. Each can be cut off and gone on with.
+
+search   baselines first, then the strategy, until the final stage's share of the budget is reached
+final    the best candidates (and the best random one) from the start, with their full schedule
+measure  latency and memory of all of them side by side; the winner is chosen by validation
+test     the test split is read once, for the exported networks of all of them and the classic models
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netwright.core.candidate import Candidate
+from netwright.core.seeding import derive
+from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
+from netwright.experiment.choice import Entry, Standings, finalists
+from netwright.experiment.desk import Desk
+from netwright.experiment.errand import errand
+from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder
+from netwright.experiment.opening import Opened
+from netwright.loop import Ended, Loop
+from netwright.strategies import Listed, Source, make_strategy
+
+CLOSING_SECONDS = 8.0
+"""Kept back from a budget of time for measuring, test, export and report."""
+MOST_FINALISTS = 8
+FINAL_REPEAT = 1
+DECAY_SHARE = 0.2
+"""What a rung trains beyond its epochs: the decay branch that is scored (`training.fit`)."""
+
+
+def baselines(reference: Candidate, ladder: Ladder) -> Listed:
+    """The hand-made network with its full schedule, and the classic models on the same pixels."""
+    full, whole = Fidelity(ladder.epochs), Fidelity(0)
+    return Listed(
+        "baseline",
+        [
+            Proposal(reference, full, origin="baseline", notes={"role": "handmade"}),
+            Proposal(Candidate("linear", None, {}), whole, origin="baseline", notes={"role": "linear"}),
+            Proposal(Candidate("forest", None, {}), whole, origin="baseline", notes={"role": "forest"}),
+        ],
+    )
+
+
+def find_ladder(opened: Opened) -> Ladder:
+    """The ladder of the run: recorded, or found by timing a few steps of the hand-made network on a worker."""
+    stored = opened.fact("ladder")
+    if stored is not None:
+        return Ladder.from_json(stored)
+    probed = errand(
+        opened.executor,
+        opened.folder,
+        "precision",
+        {"data": str(opened.data.folder), "device": "cpu", "threads": 1},
+        inputs={},
+        seed=derive(opened.settings.seed or 0, "probe"),
+        proposal=Proposal(opened.reference, Fidelity(1), origin="probe").to_json(),
+        take=lambda evaluated, folder: evaluated.notes,
+    )
+    forced = opened.settings.precision
+    chosen = probed["precision"] if forced in (None, "auto") else forced
+    images = len(opened.data.indices("train"))
+    ladder = build_ladder(
+        images=images,
+        epoch_seconds=probed[f"{chosen}_ms"] / 1e3 * math.ceil(images / probed["batch"]),
+        worker_seconds=opened.settings.budget.worker_seconds(opened.executor.workers),
+        epochs=opened.settings.epochs,
+    )
+    opened.note("ladder", ladder.to_json())
+    return ladder
+
+
+def search_source(opened: Opened, desk: Desk, ladder: Ladder, name: str, purpose: str) -> Source:
+    """The strategy `name`; `NAME+halving` puts successive halving around it. `purpose` sets its random stream apart."""
+    strategy, _, wrapper = name.partition("+")
+    rungs = ladder.rungs if wrapper == "halving" else ()
+    return make_strategy(
+        strategy,
+        opened.space,
+        opened.goal,
+        seed=derive(opened.settings.seed or 0, purpose),
+        costs=desk.plan,
+        epochs=rungs[-1] if rungs else max(1, ladder.epochs // 3),
+        rungs=rungs,
+    )
+
+
+@dataclass(slots=True)
+class Stages:
+    """Runs the stages on an opened run. `loop` has been restored from the ledger."""
+
+    opened: Opened
+    desk: Desk
+    loop: Loop
+    ladder: Ladder
+
+    def search(self) -> Ended:
+        """Baselines and the search itself, until what is left of the budget belongs to the final stage."""
+        ended = self.loop.run(["baseline", "search"], self._search_is_over)
+        if self.opened.settings.rival and ended.why in ("until", "exhausted"):
+            ended = self.loop.run(["baseline", "rival"], self._rival_is_over)
+        return ended
+
+    def _search_is_over(self, loop: Loop) -> bool:
+        budget, spent = self.opened.settings.budget, loop.spent()
+        share = (1 - FINAL_SHARE) * (0.5 if self.opened.settings.rival else 1.0)
+        return budget.used_time(spent) >= share or budget.used(spent) >= 1
+
+    def _rival_is_over(self, loop: Loop) -> bool:
+        budget, assigned = self.opened.settings.budget, loop.book.assigned
+        equal = budget.trials is not None and assigned.get("rival", 0) >= assigned.get("search", 0)
+        return equal or budget.used_time(loop.spent()) >= 1 - FINAL_SHARE
+
+    def final(self) -> list[TrialId]:
+        """Train the finalists to the end, and give those of this stage that have a network.
+
+        What the budget cuts off is cancelled, and asked again when the run goes on with more of it. Without any
+        finished finalist the best network of the search itself stands in.
+        """
+        stage = self._stage()
+        if stage is None:
+            return []
+        proposals = [Proposal.from_json(record) for record in stage["proposals"]]
+        self.loop.add("final", Listed("final", proposals))
+        self.loop.run(["baseline", "final"], lambda loop: (self._seconds_left() or math.inf) <= 1.0)
+        if self.loop.interrupted:
+            return []
+        self.loop.cancel("the budget of this run is used up")
+        identities = {proposal.identity() for proposal in proposals}
+        done = [
+            trial
+            for trial, result in self.desk.results.items()
+            if result.source == "final" and result.proposal.identity() in identities
+        ]
+        return done or [entry.trial for entry in self._chosen()[:1]]
+
+    def _stage(self) -> Mapping[str, Any] | None:
+        """The stage that was cut off, or a new one: which candidates are trained to the end, for how many epochs."""
+        stage, outcome = self.opened.fact("stage"), self.opened.fact("outcome")
+        if stage is not None and (outcome is None or outcome["stage"] < stage["number"]):
+            return stage
+        chosen = self._chosen()
+        if not chosen:
+            return None
+        epochs, affordable = self._affordable(chosen)
+        proposals = [
+            Proposal(
+                entry.proposal.candidate,
+                Fidelity(epochs),
+                repeat=FINAL_REPEAT,
+                parents=(entry.trial,),
+                origin="final",
+                notes={"role": "random" if entry is self._best_random() else "finalist"},
+            )
+            for entry in affordable
+        ]
+        number = 1 if stage is None else stage["number"] + 1
+        self.opened.note(
+            "stage", {"number": number, "epochs": epochs, "proposals": [proposal.to_json() for proposal in proposals]}
+        )
+        return self.opened.fact("stage")
+
+    def _chosen(self) -> list[Entry]:
+        """Candidates worth a full training, the most promising first, then the best random one."""
+        linear = self.desk.baseline("linear")
+        floor = self.opened.goal.objectives[0].cost(linear.event.measurements) if linear else None
+        chosen = finalists(self._standings("search"), MOST_FINALISTS, floor)
+        random = self._best_random()
+        if random is not None and random not in chosen:
+            same = next((entry for entry in chosen if entry.candidate == random.candidate), None)
+            chosen = [random if entry is same else entry for entry in chosen] if same else [*chosen, random]
+        return chosen
+
+    def _best_random(self) -> Entry | None:
+        """The best random trial of the rival where there is one, else of the search."""
+        return self._standings("rival" if self.opened.settings.rival else "search").random
+
+    def _standings(self, source: str) -> Standings:
+        return self.desk.standings.get(source, Standings(self.opened.goal))
+
+    def _affordable(self, chosen: Sequence[Entry]) -> tuple[int, list[Entry]]:
+        """How many epochs, and which of the chosen, fit into what is left: the first, the best random, then the rest."""
+        left = self._seconds_left()
+        if left is None:
+            return self.ladder.epochs, list(chosen)
+        cost = {entry.trial: epoch_seconds(entry) * 1.1 for entry in chosen}
+        epochs = max(1, min(self.ladder.epochs, int(left / cost[chosen[0].trial])))
+        first = [chosen[0], *(entry for entry in chosen[1:] if entry is self._best_random())]
+        order = [*first, *(entry for entry in chosen if entry not in first)]
+        kept: list[Entry] = []
+        room = left * self.opened.executor.workers
+        for entry in order:
+            need = cost[entry.trial] * epochs
+            if not kept or (need <= left and need <= room):
+                kept.append(entry)
+                room -= need
+        return epochs, sorted(kept, key=lambda entry: -cost[entry.trial])
+
+    def _seconds_left(self) -> float | None:
+        """Wall seconds until the budget is spent, less what closing takes; None without a budget of time."""
+        budget, spent = self.opened.settings.budget, self.loop.spent()
+        left = []
+        if budget.seconds is not None:
+            left.append(budget.seconds - spent.seconds - CLOSING_SECONDS)
+        if budget.cpu_seconds is not None:
+            left.append((budget.cpu_seconds - spent.cpu_seconds) / self.opened.executor.workers)
+        return max(min(left), 1.0) if left else None
+
+
+def epoch_seconds(entry: Entry) -> float:
+    """CPU seconds that an epoch of this candidate takes, from its own trial."""
+    fidelity, start = entry.proposal.fidelity, entry.proposal.start
+    before = int(entry.proposal.notes.get("from", 0) or 0) if isinstance(start, Continue) else 0
+    trained = fidelity.epochs - before + (DECAY_SHARE * fidelity.epochs if fidelity.trunk else 0.0)
+    return max(entry.measurements["training_seconds"].value / max(trained, DECAY_SHARE), 1e-3)

@@ -1,0 +1,163 @@
+"""A run folder as reports see it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netwright.core.history import History, Trial
+from netwright.core.measurement import measurements_from_json
+from netwright.core.trial import Proposal, TrialId
+from netwright.data.dataset import Dataset
+from netwright.experiment.ladder import Ladder
+from netwright.experiment.outcome import goal_of, read_history
+from netwright.experiment.settings import Settings
+from netwright.ledger.blobs import Blobs
+from netwright.reports.view import Roles, RunView
+
+
+def view_of(folder: Path, *, images: bool | None = None) -> RunView:
+    """Everything a report may show of a run, as far as it has come. `images` overrides the run's own setting."""
+    history = read_history(folder)
+    settings = Settings.from_json(history.note("settings") or {"data": ""})
+    data = Dataset.open(folder / "data")
+    blobs = Blobs(folder / "blobs")
+    answers: Mapping[str, str] = (history.note("test") or {}).get("answers", {})
+
+    def files(trial: TrialId, name: str) -> Path | None:
+        known = history.trials.get(trial)
+        blob = answers.get(str(trial)) if name == "test" else known.artefacts.get(name) if known else None
+        return blobs.get(blob) if blob is not None and blob in blobs else None
+
+    test = data.indices("test")
+    with_images = settings.images if images is None else images
+    measured_side_by_side(history)
+    return RunView(
+        history=history,
+        goal=goal_of(history),
+        task=data.task,
+        facts=_facts(folder, history, settings, data),
+        roles=_roles(history),
+        files=files,
+        test_labels=np.asarray(data.labels)[test],
+        test_names=[data.files[i] for i in test] if with_images else (),
+        image=(lambda index: np.asarray(data.images[test[index]])) if with_images else None,
+    )
+
+
+def measured_side_by_side(history: History) -> None:
+    """Let the trials of the last stage carry what was measured of them in the same rounds."""
+    for trial, record in (history.note("measured") or {}).get("measurements", {}).items():
+        known = history.trials[int(trial)]
+        known.measurements = {**known.measurements, **measurements_from_json(record)}
+
+
+def _roles(history: History) -> Roles:
+    """Which trial stands for what: baselines by their note, finalists by the last stage."""
+    baseline = {
+        str(trial.proposal.notes.get("role")): trial.id
+        for trial in history.trials.values()
+        if trial.source == "baseline" and trial.status == "completed"
+    }
+    stage, measured = history.note("stage"), history.note("measured")
+    finals: list[Trial] = []
+    if stage is not None:
+        wanted = {Proposal.from_json(record).identity() for record in stage["proposals"]}
+        finals = [
+            trial
+            for trial in history.trials.values()
+            if trial.source == "final" and trial.reused_from is None and trial.proposal.identity() in wanted
+        ]
+    random = (trial.id for trial in finals if trial.proposal.notes.get("role") == "random")
+    return Roles(
+        handmade=baseline.get("handmade"),
+        linear=baseline.get("linear"),
+        forest=baseline.get("forest"),
+        best_random=next(random, None),
+        finalists=tuple(trial.id for trial in finals),
+        winner=measured["winner"] if measured is not None else None,
+    )
+
+
+def _facts(folder: Path, history: History, settings: Settings, data: Dataset) -> dict[str, Any]:
+    driver, about, ladder = history.note("driver"), history.note("about"), history.note("ladder")
+    space = history.note("space") or {}
+    steps = Ladder.from_json(ladder) if ladder else None
+    more = replace(settings, minutes=2 * settings.minutes if settings.minutes else None)
+    facts: dict[str, Any] = {
+        "command": command(settings, folder),
+        "resume": command(more, folder) if more.minutes else command(settings, folder),
+        "predict": f"netwright predict {shlex.quote(folder.name)} image.jpg a_folder/ --csv answers.csv",
+        "export": "export",
+        "seed": settings.seed,
+        "strategy": settings.strategy,
+        "workers": settings.workers,
+        "budget": budget_in_words(settings),
+        "space": {**space, "fingerprint": (about or {}).get("space", "")},
+        "data": data_facts(data),
+    }
+    if steps is not None:
+        facts["epochs"] = [*steps.rungs, steps.epochs]
+    if driver is not None:
+        facts["versions"] = {
+            "netwright": driver["netwright"],
+            "python": driver["python"],
+            **driver["libraries"],
+        }
+        facts["machine"] = {"system": driver["system"], "cores": str(driver["cores"]), "processor": driver["processor"]}
+    first = next((at for at, topic, _ in history.notes if topic == "driver"), None)
+    if first is not None:
+        facts["created"] = datetime.fromtimestamp(first).strftime("%Y-%m-%d %H:%M")
+    return facts
+
+
+def data_facts(data: Dataset) -> dict[str, Any]:
+    """What reports and the terminal say about a data set."""
+    channels, height, width = data.task.inputs
+    counts = data.class_counts()
+    return {
+        "name": data.name,
+        "images": len(data),
+        "classes": {label: int(count) for label, count in zip(data.task.labels, counts, strict=True)},
+        "split": {part: len(data.indices(part)) for part in ("train", "validation", "test")},
+        "how_split": data.how_split,
+        "size": [height, width, channels],
+        "fingerprint": data.fingerprint,
+        "licence": data.licence,
+        "findings": [{"severity": f.severity, "message": f.message} for f in data.findings],
+    }
+
+
+def budget_in_words(settings: Settings) -> str:
+    """`10 minutes`, `30 trials` …"""
+    bounds = []
+    if settings.minutes is not None:
+        bounds.append(f"{settings.minutes:g} minutes")
+    if settings.cpu_seconds is not None:
+        bounds.append(f"{settings.cpu_seconds:g} CPU seconds")
+    if settings.trials is not None:
+        bounds.append(f"{settings.trials} trials")
+    return " and ".join(bounds)
+
+
+def command(settings: Settings, folder: Path) -> str:
+    """The command line that gives these settings; folders by their last name alone."""
+    parts = ["netwright", "search", Path(settings.data).name or settings.data]
+    record = settings.to_json()
+    for option in ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "size", "rival", "seed"):
+        if record[option] is not None:
+            value = record[option]
+            parts += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    for option in ("split", "groups"):
+        if record[option] is not None:
+            parts += [f"--{option}", Path(record[option]).name]
+    for option, values in (("objective", settings.objectives), ("limit", settings.limits)):
+        for value in values or ():
+            parts += [f"--{option}", value]
+    return shlex.join([*parts, "--out", folder.name])
