@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
+
+import numpy as np
 
 from netwright.core.plan import Plan, Shape, Step
 from netwright.core.task import TaskSpec
+from netwright.networks.weights import random_weights
 
 ACTIVATIONS = ("relu", "relu6", "hswish", "silu", "gelu", "sigmoid", "hsigmoid", "tanh")
 
@@ -151,7 +155,7 @@ def cell(task: TaskSpec) -> Plan:
     x = draft.conv(1, 8, bias=True)
     draft.begin("Cell of 4 nodes")
     a = draft.conv(draft.act(draft.norm(x), "gelu"), 8, groups=4)
-    b = draft.add(draft.pool(x, "avg_pool", 3, 1, 1), a, draft.zero(x, draft.steps[a].shape))
+    b = draft.add(draft.pool(x, "avg_pool", 3, 1, 1), a, a, draft.zero(x, draft.steps[a].shape))
     c = draft.add(draft.act(draft.conv(b, 8), "silu"), x)
     d = draft.act(draft.norm(draft.add(a, c)), "tanh")
     x = draft.concat(b, c, d)
@@ -176,3 +180,14 @@ def mlp(task: TaskSpec) -> Plan:
 
 
 PLANS = {"residual": residual, "mbconv": mbconv, "cell": cell, "mlp": mlp}
+
+
+def lived_in_weights(plan: Plan, seed: int = 0) -> dict[str, Any]:
+    """Weights as after training: no normalisation is the identity, no bias zero."""
+    generator = np.random.default_rng(seed)
+    weights = random_weights(plan, seed)
+    for name, array in weights.items():
+        if array.ndim == 1:
+            noise = generator.uniform(0.5, 1.5, array.shape) if name.endswith(("weight", "var")) else array
+            weights[name] = (noise + generator.normal(0, 0.1, array.shape)).astype(np.float32)
+    return weights

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 import onnxruntime
@@ -14,21 +12,10 @@ from netwright.core.task import TaskSpec
 from netwright.networks.build import build
 from netwright.networks.onnx import to_onnx
 from netwright.networks.weights import random_weights
-from tests.networks.plans import PLANS, Draft, make_task
+from tests.networks.plans import PLANS, Draft, lived_in_weights, make_task
 from tests.networks.test_build import altered
 
 TASK = make_task()
-
-
-def lived_in_weights(plan: Plan, seed: int = 0) -> dict[str, Any]:
-    """Weights as after training: no normalisation is the identity, no bias zero."""
-    generator = np.random.default_rng(seed)
-    weights = random_weights(plan, seed)
-    for name, array in weights.items():
-        if array.ndim == 1:
-            noise = generator.uniform(0.5, 1.5, array.shape) if name.endswith(("weight", "var")) else array
-            weights[name] = (noise + generator.normal(0, 0.1, array.shape)).astype(np.float32)
-    return weights
 
 
 def session(content: bytes) -> onnxruntime.InferenceSession:

@@ -19,9 +19,8 @@ from netwright.core.task import TaskSpec
 from netwright.networks.build import build
 from netwright.networks.source import to_source
 from netwright.networks.weights import random_weights
-from tests.networks.plans import PLANS, Draft, make_task
+from tests.networks.plans import PLANS, Draft, lived_in_weights, make_task
 from tests.networks.test_build import altered
-from tests.networks.test_onnx import lived_in_weights
 
 TASK = make_task()
 MODULES = {"__future__", "json", "sys", "pathlib", "torch", "torch.nn.functional", "safetensors.torch", "decode"}
