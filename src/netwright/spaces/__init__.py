@@ -1,1 +1,1 @@
-"""What may be built: choices, layers, recipes, the spaces made of them, and every reading of a space. No torch, no numpy."""
+"""What may be built: choices, layers, recipes, spaces made of them, and every reading of a space. No torch, no numpy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import random
 from collections.abc import Iterator
@@ -247,8 +248,6 @@ class Subset(Choice):
         return self._ordered([*(name for name in chosen if name != out), rng.choice(others)])
 
     def values(self, address: str) -> Iterator[Value]:
-        import itertools
-
         return itertools.combinations(self.of, self.k)
 
     def fault(self, value: Value) -> str | None:
@@ -290,8 +289,9 @@ def choose(*options: Any, **named: Any) -> Choose:
         if any(same(label, other) for other in unique):
             if label in options:
                 raise SpaceError(f"the options of choose must differ, but {label!r} is given twice")
-            label = next(name for n in range(2, len(labels) + 1) if (name := f"{label}#{n}") not in unique)
-        unique.append(label)
+            unique.append(next(name for n in range(2, len(labels) + 1) if (name := f"{label}#{n}") not in unique))
+        else:
+            unique.append(label)
     return Choose(everything, tuple(unique))
 
 

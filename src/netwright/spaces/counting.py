@@ -24,7 +24,7 @@ def size(network: Any, recipe: Any) -> int | None:
         return None
 
 
-class _Endless(Exception):  # noqa: N818  (a result, not an error)
+class _Endless(Exception):
     """A choice is continuous."""
 
 
@@ -68,11 +68,10 @@ class _Counter:
         """Ways of a cell: those of its edges, and of which inputs its nodes take."""
         fields = _product(self.part(choice) for name, choice in spec.chosen if name != "nodes")
         edge = self.part(spec.edge)
-        chosen = dict(spec.chosen).get("nodes")
         totals = []
-        for nodes in _numbers(chosen) if chosen is not None else [spec.nodes]:
+        for nodes in _numbers(spec.nodes):
             ways = fields
-            for target in range(1, int(nodes)):
+            for target in range(1, nodes):
                 taken = target if isinstance(spec.inputs, str) else min(spec.inputs, target)
                 ways = _times(ways, _power(edge, taken))
                 ways = _times(ways, Counter({frozenset(): comb(target, taken)}))
@@ -96,13 +95,13 @@ class _Counter:
         return sum(count * self.deciding(left | used, done | {name}) for used, count in inner.items())
 
 
-def _numbers(choice: Any) -> list[Any]:
-    """The values a choice of a number may take, with repetition where options overlap."""
+def _numbers(choice: Any) -> list[int]:
+    """The values that a number, or a choice of one, may take, with repetition where options overlap."""
     if isinstance(choice, Shared):
         return _numbers(choice.spec)
     if isinstance(choice, Choose):
         return [value for option in choice.options for value in _numbers(option)]
-    return list(choice.values("")) if isinstance(choice, Choice) else [choice]
+    return list(choice.values("")) if isinstance(choice, Choice) else [choice]  # type: ignore[arg-type]
 
 
 def _one() -> Ways:

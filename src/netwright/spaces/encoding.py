@@ -94,7 +94,7 @@ def decode(space: Space, values: Mapping[str, SlotValue]) -> Candidate:
 
 
 def vector(space: Space, candidate: Candidate) -> list[float]:
-    """The encoding as numbers from 0 to 1: one for each option of a choice, the scaled value (and presence) of a number.
+    """The encoding as numbers from 0 to 1: one for each option, or the scaled value (and presence) of a number.
 
     Equally long for every candidate of a space; zeros where a slot is inactive.
     """

@@ -27,6 +27,7 @@ from netwright.core.errors import CandidateError
 
 MOST_NODES = 4_000
 MOST_TERMS = 500
+MOST_COPIES = 8
 
 ZERO = -1
 VECTOR = -1
@@ -360,21 +361,35 @@ _APPLY: dict[str, Callable[[_Builder, Mapping[str, Any], int], int]] = {
 
 def _finish(builder: _Builder, output: int) -> Iterable[Node]:
     """The nodes that reach `output`, sums rewritten over the sums they contain, in topological order."""
-    inputs = [node.inputs for node in builder.nodes]
+    nodes = builder.nodes
+    inputs = [node.inputs for node in nodes]
     for node, terms in builder.terms.items():
         inputs[node] = tuple(term for term, _ in terms)
     live = set(_before(inputs, output))
     sums = {node: dict(terms) for node, terms in builder.terms.items() if node in live}
+    eights: dict[int, int] = {}
+
+    def copies(node: int, count: int) -> tuple[int, ...]:
+        """`count` times `node`: eight copies are a sum of their own, so that x + x + … stays short."""
+        if count <= MOST_COPIES:
+            return (node,) * count
+        if node not in eights:
+            eights[node] = len(nodes)
+            nodes.append(Node("Sum", {}, (), "Sum", nodes[node].address))
+            inputs.append((node,) * MOST_COPIES)
+        return (node,) * (count % MOST_COPIES) + copies(eights[node], count // MOST_COPIES)
+
     for node in sums:
-        inputs[node] = _over_known_sums(node, sums)
+        rest = _over_known_sums(node, sums)
+        inputs[node] = tuple(copy for term, count in rest.items() for copy in copies(term, count))
     order = _before(inputs, output)
     place = {node: index for index, node in enumerate(order)}
     for node in order:
-        old = builder.nodes[node]
+        old = nodes[node]
         yield Node(old.op, old.attributes, tuple(sorted(place[i] for i in inputs[node])), old.label, old.address)
 
 
-def _over_known_sums(node: int, sums: Mapping[int, Mapping[int, int]]) -> tuple[int, ...]:
+def _over_known_sums(node: int, sums: Mapping[int, Mapping[int, int]]) -> dict[int, int]:
     """The terms of a sum, where the largest other sum inside it, if there is one such, stands for its own terms.
 
     Every sum is looked at with all its terms, so the result is the same whatever the nodes' numbers.
@@ -387,19 +402,14 @@ def _over_known_sums(node: int, sums: Mapping[int, Mapping[int, int]]) -> tuple[
         and len(parts) <= len(terms)
         and all(terms.get(term, 0) >= count for term, count in parts.items())
     ]
-    if inside:
-        sizes = {other: sum(sums[other].values()) for other in inside}
-        largest = max(sizes.values())
-        best = [other for other in inside if sizes[other] == largest]
-        if len(best) == 1:
-            parts = sums[best[0]]
-            times = min(terms[term] // count for term, count in parts.items())
-            for term, count in parts.items():
-                terms[term] -= times * count
-            terms[best[0]] = times
-    if sum(terms.values()) > MOST_TERMS:
-        raise CandidateError(f"a sum may have {MOST_TERMS} terms, but this one has {sum(terms.values())}")
-    return tuple(term for term, count in terms.items() for _ in range(count))
+    sizes = [sum(sums[other].values()) for other in inside]
+    if inside and sizes.count(max(sizes)) == 1:
+        known = inside[sizes.index(max(sizes))]
+        times = min(terms[term] // count for term, count in sums[known].items())
+        for term, count in sums[known].items():
+            terms[term] -= times * count
+        terms[known] = times
+    return terms
 
 
 def _before(inputs: Sequence[tuple[int, ...]], output: int) -> list[int]:

@@ -5,6 +5,8 @@ with its `layer` name, its `address` and its fields; containers (`Residual`, `Ce
 holds a stored description to the closed list of layers below, so nothing from outside is built that is not named here.
 """
 
+# ruff: noqa: RUF009  (the defaults are dataclass fields with a rule, made by functions of rules.py)
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -157,13 +157,13 @@ UNREMARKABLE = (("stride", 1), ("groups", 1), ("se", 0.0))
 def _title(node: Node) -> str:
     """`MBConv 24, kernel 5, expand 3`: an operation with the attributes that tell it apart."""
     attributes = node.attributes
-    words = [f"Pool {attributes['kind']}" if node.op == "Pool" else node.op]
-    if "width" in attributes:
-        words[0] += f" {attributes['width']}"
-    for name in ("kernel", "expand", "stride", "groups", "se", "rate"):
-        if name in attributes and (name, attributes[name]) not in UNREMARKABLE:
-            words.append(f"{name} {attributes[name]:g}")
-    return ", ".join(words)
+    kind = attributes.get("kind") or attributes.get("width") or ""
+    told = [
+        f"{name} {attributes[name]:g}"
+        for name in ("kernel", "expand", "stride", "groups", "se", "rate")
+        if name in attributes and (name, attributes[name]) not in UNREMARKABLE
+    ]
+    return ", ".join([f"{node.op} {kind}".strip(), *told])
 
 
 Inputs = tuple[int, ...]

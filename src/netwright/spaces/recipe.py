@@ -1,5 +1,7 @@
 """How a network is trained: numbers and words that may be choices, plain scalars once resolved."""
 
+# ruff: noqa: RUF009  (the defaults are dataclass fields with a rule, made by functions of rules.py)
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,10 +1,9 @@
-"""What a field of a layer or a recipe may hold. One rule checks a person's spec, and a stored candidate from outside."""
+"""What a field of a layer or a recipe may hold: one rule for a person's spec and for a stored candidate."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any
 
 from netwright.core.errors import SpaceError
@@ -76,10 +75,14 @@ def flag(default: bool) -> Any:
     return word(default, True, False)
 
 
-@cache
+_RULES: dict[type, dict[str, Rule]] = {}
+
+
 def rules_of(kind: type) -> dict[str, Rule]:
     """The rules of a dataclass by field name, in order."""
-    return {f.name: f.metadata["rule"] for f in fields(kind) if "rule" in f.metadata}
+    if kind not in _RULES:
+        _RULES[kind] = {f.name: f.metadata["rule"] for f in fields(kind) if "rule" in f.metadata}
+    return _RULES[kind]
 
 
 class Spec:

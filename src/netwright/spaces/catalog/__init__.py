@@ -11,10 +11,16 @@ from types import ModuleType
 from netwright.core.errors import SpaceError
 from netwright.core.task import TaskSpec
 from netwright.spaces.catalog.chain import chain
+from netwright.spaces.catalog.mlp import mlp
+from netwright.spaces.catalog.mobile import mobile
+from netwright.spaces.catalog.nasbench201 import nasbench201
 from netwright.spaces.space import Space
 
 CATALOG: dict[str, Callable[[TaskSpec], Space]] = {
     "chain": chain,
+    "mobile": mobile,
+    "nasbench201": nasbench201,
+    "mlp": mlp,
 }
 
 
