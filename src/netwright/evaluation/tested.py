@@ -18,7 +18,7 @@ from netwright.core.measurement import Measurement
 from netwright.data.dataset import Dataset
 from netwright.evaluation.fitted import answers, load_arrays
 from netwright.evaluation.metrics import measure_answers
-from netwright.hardware.latency import open_session
+from netwright.hardware.session import open_session
 from netwright.training.predict import BATCH, Floats, softmax
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

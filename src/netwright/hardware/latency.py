@@ -15,14 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 
-from netwright.core.errors import Untrusted
 from netwright.core.seeding import derive, stream
 from netwright.hardware.blocks import Timing, summarise
 from netwright.hardware.reference import reference_model
+from netwright.hardware.session import Call, caller
 
-Call = Callable[[], object]
 Clock = Callable[[], float]
 
 ROUNDS = 25
@@ -86,26 +84,6 @@ def _calls_a_block(call: Call, clock: Clock) -> int:
         call()
     once = (clock() - began) / FEWEST_CALLS
     return min(max(round(BLOCK_SECONDS / max(once, 1e-9)), FEWEST_CALLS), MOST_CALLS)
-
-
-def caller(model: bytes | Path, image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Call:
-    """A function that runs the model once on `image`. Raises Untrusted for a model that onnxruntime refuses."""
-    session = open_session(model)
-    inputs = {session.get_inputs()[0].name: image}
-    return lambda: session.run(None, inputs)
-
-
-def open_session(model: bytes | Path) -> onnxruntime.InferenceSession:
-    """An onnxruntime session on one thread of the CPU. Raises Untrusted for a model that it refuses."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
-    content = model if isinstance(model, bytes) else str(model)
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common base below Exception
-        raise Untrusted(f"a model must be an ONNX file that onnxruntime can load, but: {error}") from error
 
 
 @contextmanager

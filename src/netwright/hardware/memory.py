@@ -32,16 +32,20 @@ def peak_memory(model: bytes | Path, shape: tuple[int, ...], *, processes: int =
     """
     if not Path("/proc/self/status").exists():
         raise InputError("memory of inference can be measured on Linux only; leave the metric `memory` out")
+    from netwright.hardware.reference import reference_model  # not above: the measured process must not load onnx
+
     with TemporaryDirectory(prefix="netwright-") as folder:
         path = model if isinstance(model, Path) else Path(folder) / "model.onnx"
         if isinstance(model, bytes):
             path.write_bytes(model)
-        peaks = sorted(_in_a_process(path, shape) for _ in range(processes))
+        other = Path(folder) / "reference.onnx"
+        other.write_bytes(reference_model()[0])
+        peaks = sorted(_in_a_process(path, shape, other) for _ in range(processes))
     return Measurement(peaks[len(peaks) // 2], "MB", peaks[0], peaks[-1], samples=len(peaks))
 
 
-def _in_a_process(path: Path, shape: tuple[int, ...]) -> float:
-    command = [sys.executable, "-m", "netwright.hardware.memory", str(path), *(str(size) for size in shape)]
+def _in_a_process(path: Path, shape: tuple[int, ...], other: Path) -> float:
+    command = [sys.executable, "-m", "netwright.hardware.memory", str(other), str(path), *(str(size) for size in shape)]
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     answer = subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, **threads}, check=False
@@ -53,17 +57,22 @@ def _in_a_process(path: Path, shape: tuple[int, ...]) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Load the model, run it, print the peak as JSON. Arguments: file, channels, height, width."""
+    """Load a model, run it, print its peak as JSON. Arguments: the reference network, the model, and an image's shape.
+
+    What the runtime sets up once for all models does not count, so the reference network runs before.
+    """
     import numpy as np
 
-    from netwright.hardware.latency import caller
-    from netwright.hardware.reference import reference_model
+    from netwright.hardware.session import caller, open_session
 
-    caller(*reference_model())()  # what the runtime sets up once for all models does not count
-    image = np.random.default_rng(0).integers(0, 256, (1, *(int(size) for size in arguments[1:])), dtype=np.uint8)
+    reference = open_session(Path(arguments[0]))
+    images = reference.get_inputs()[0]
+    reference.run(None, {images.name: np.zeros((1, *images.shape[1:]), np.uint8)})
+    del reference
+    image = np.random.default_rng(0).integers(0, 256, (1, *(int(size) for size in arguments[2:])), dtype=np.uint8)
     _give_back()
     before = _kilobytes("VmRSS")
-    call = caller(Path(arguments[0]), image)
+    call = caller(Path(arguments[1]), image)
     _forget_peak()
     for _ in range(CALLS):
         call()
