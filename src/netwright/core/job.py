@@ -49,11 +49,11 @@ class Evaluated:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Diverged(Exception):  # noqa: N818  (a result of the candidate, not an error of the program)
+class Diverged(Exception):  # a result of the candidate, not an error of the program
     """Raised by a job whose loss is not finite."""
 
 
-class OutOfMemory(Exception):  # noqa: N818
+class OutOfMemory(Exception):
     """Raised by a job that cannot get memory even with smaller steps."""
 
 
