@@ -110,7 +110,7 @@ class Halving(Source):
     def _ordered(self, rung: Rung) -> list[Record]:
         if rung.order is None:
             records = list(rung.records)
-            order = best_first(self.inner.goal, [record.result for record in records])
+            order = best_first([record.result for record in records])
             outside = self._hopeless(records)
             rung.order = [records[i] for i in order if i not in outside]
         return rung.order

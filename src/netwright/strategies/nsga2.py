@@ -21,8 +21,8 @@ from netwright.core.objective import Goal
 from netwright.core.pareto import crowding
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.strategies.base import CostFunction, SearchSpace, Strategy
-from netwright.strategies.operators import crossover, mutate_somehow
-from netwright.strategies.population import Member, beats, common_epochs, result_of, spread_scale
+from netwright.strategies.operators import crossover, mutate
+from netwright.strategies.population import FAILED, Member, beats, common_epochs, result_of
 
 
 class NSGA2(Strategy):
@@ -52,7 +52,7 @@ class NSGA2(Strategy):
         self.members: list[Member] = []
         self._open: dict[TrialId, Candidate] = {}
         self._dominators: list[int] = []  # for each member, a bit for every member that beats it
-        self._standing: list[tuple[int, float]] = []  # for each member, (rank, -crowding): smaller is better
+        self._standing: list[tuple[int, float]] | None = None  # what `standing` found since the last change
 
     def ask(self) -> Iterator[Proposal]:
         """Random candidates until there are `population` members, then children of them."""
@@ -63,14 +63,15 @@ class NSGA2(Strategy):
             return self.propose(self.space.sample(rng), origin="random")
         mother, father = self._tournament(rng), self._tournament(rng)
         if mother is father or rng.random() >= self.crossover:
-            child = mutate_somehow(self.space, mother.candidate, rng)
+            child = mutate(self.space, mother.candidate, rng)
             return self.propose(child, origin="mutation", parents=(mother.trial,))
-        child = mutate_somehow(self.space, crossover(self.space, mother.candidate, father.candidate, rng), rng)
+        child = mutate(self.space, crossover(self.space, mother.candidate, father.candidate, rng), rng)
         return self.propose(child, origin="crossover", parents=(mother.trial, father.trial))
 
     def _tournament(self, rng: Random) -> Member:
+        standing = self.standing()
         a, b = rng.randrange(len(self.members)), rng.randrange(len(self.members))
-        return self.members[b if self._standing[b] < self._standing[a] else a]
+        return self.members[b if standing[b] < standing[a] else a]
 
     def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
         """Keep the candidate until its result comes; a repeated one would fill the first front with itself."""
@@ -86,9 +87,10 @@ class NSGA2(Strategy):
         self.members.append(Member(event.trial, candidate, {self.fidelity.epochs: result}))
         self._dominators.append(0)
         self._compare(len(self.members) - 1)
-        self._rank()
         if len(self.members) > self.population:
-            self._remove(max(range(len(self.members)), key=lambda i: (self._standing[i], self.members[i].trial)))
+            last = self._fronts()[-1]
+            distances = self._crowding(last)
+            self._remove(min(zip(distances, [-i for i in last], last, strict=True))[2])
 
     def on_failed(self, event: Failed | Lost) -> None:
         """A failure is never a member, so never a parent."""
@@ -100,9 +102,17 @@ class NSGA2(Strategy):
             if member.trial == trial:
                 member.learn(self.goal, fidelity.epochs, event)
                 self._compare(index)
-                self._rank()
 
     # -- standing --------------------------------------------------------------------------------------------------
+
+    def standing(self) -> list[tuple[int, float]]:
+        """(rank, -crowding) of each member: the smaller wins. Kept until the population changes."""
+        if self._standing is None:
+            self._standing = [(0, 0.0)] * len(self.members)
+            for rank, front in enumerate(self._fronts()):
+                for i, distance in zip(front, self._crowding(front), strict=True):
+                    self._standing[i] = (rank, -distance)
+        return self._standing
 
     def _compare(self, index: int) -> None:
         """Set the bits of who beats whom for one member against all others."""
@@ -115,33 +125,32 @@ class NSGA2(Strategy):
                 elif beats(member, rival):
                     self._dominators[other] |= bit
         self._dominators[index] = own
+        self._standing = None
 
-    def _rank(self) -> None:
-        """Rank and crowding of every member. Comparisons on different rungs may form a cycle: then the members
-        with the fewest dominators left are the next front."""
-        self._standing = [(0, 0.0)] * len(self.members)
-        left, alive, rank = list(range(len(self.members))), (1 << len(self.members)) - 1, 0
+    def _fronts(self) -> list[list[int]]:
+        """Indices of the members by front. Comparisons on different rungs may form a cycle: then the members with the
+        fewest dominators left are the next front."""
+        fronts: list[list[int]] = []
+        left, alive = list(range(len(self.members))), (1 << len(self.members)) - 1
         while left:
-            above = {i: (self._dominators[i] & alive).bit_count() for i in left}
-            fewest = min(above.values())
-            front = [i for i in left if above[i] == fewest]
-            for i, distance in zip(front, self._crowding(front), strict=True):
-                self._standing[i] = (rank, -distance)
-                alive &= ~(1 << i)
-            left = [i for i in left if above[i] != fewest]
-            rank += 1
+            above = [(self._dominators[i] & alive).bit_count() for i in left]
+            fewest = min(above)
+            fronts.append([i for i, count in zip(left, above, strict=True) if count == fewest])
+            left = [i for i, count in zip(left, above, strict=True) if count != fewest]
+            alive = sum(1 << i for i in left)
+        return fronts
 
     def _crowding(self, front: list[int]) -> list[float]:
         """Crowding distances on the highest rung that the whole front has reached; 0 where limits are broken."""
         epochs = common_epochs([self.members[i] for i in front])
-        results = [self.members[i].results.get(epochs) for i in front]
-        costs = [result.costs for result in results if result is not None and result.violation == 0]
-        if len(costs) < len(front):
+        results = [self.members[i].results.get(epochs, FAILED) for i in front]
+        if any(result.violation > 0 for result in results):
             return [0.0] * len(front)
-        return crowding([spread_scale(self.goal, cost) for cost in costs])
+        return crowding([result.spread for result in results])
 
     def _remove(self, index: int) -> None:
-        """Take a member out; the others keep their standing, which is right but for distances in the last front."""
-        del self.members[index], self._dominators[index], self._standing[index]
+        """Take a member out, and its bit from all others."""
+        del self.members[index], self._dominators[index]
         low = (1 << index) - 1
         self._dominators = [(bits & low) | (bits >> (index + 1) << index) for bits in self._dominators]
+        self._standing = None

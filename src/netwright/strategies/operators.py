@@ -1,6 +1,6 @@
 """How strategies vary candidates: the variation of `spaces`, or the space's own where it brings one.
 
-A space with a `mutate` or `crossover` method (a graph genome, a toy benchmark) is varied by it; all others by
+A space with methods `mutate` and `crossover` (a graph genome, a toy benchmark) is varied by them; all others by
 `spaces.variation`.
 """
 
@@ -11,9 +11,10 @@ from typing import Any
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
+from netwright.spaces import variation
 from netwright.strategies.base import SearchSpace
 
-KINDS: dict[str, float] = {
+KINDS: dict[variation.Kind, float] = {
     "any": 0.5,
     "add_layer": 0.1,
     "remove_layer": 0.1,
@@ -21,35 +22,34 @@ KINDS: dict[str, float] = {
     "alter_layer": 0.1,
     "alter_recipe": 0.1,
 }
-"""How often each kind of mutation is tried. A kind that the parent offers no place for falls back to `any`."""
+"""How often each kind of mutation is tried. A kind that the parent offers no place for is taken as `any`."""
 
 
-def mutate(space: Any, parent: Candidate, rng: Random, kind: str = "any") -> Candidate:
-    """A copy of `parent` with one decision changed. Raises CandidateError when there is nothing of `kind` to change."""
-    if hasattr(space, "mutate"):
-        child, _ = space.mutate(parent, rng, kind)
-    else:
-        from netwright.spaces import variation
+def mutate(space: Any, parent: Candidate, rng: Random) -> Candidate:
+    """A copy of `parent` with one decision changed, by a kind of mutation drawn from `KINDS`.
 
-        child, _ = variation.mutate(space, parent, rng, kind)
-    return child  # type: ignore[no-any-return]
-
-
-def mutate_somehow(space: SearchSpace, parent: Candidate, rng: Random) -> Candidate:
-    """A mutation of a kind drawn from `KINDS`; a random candidate where the parent has nothing to change."""
+    A random candidate where nothing can be changed.
+    """
     kind = rng.choices(list(KINDS), weights=list(KINDS.values()))[0]
     for attempt in (kind, "any"):
         try:
-            return mutate(space, parent, rng, attempt)
+            if hasattr(space, "mutate"):
+                child: Candidate = space.mutate(parent, rng, attempt)[0]
+            else:
+                child, _ = variation.mutate(space, parent, rng, attempt)
         except CandidateError:
             continue
-    return space.sample(rng)
+        return child
+    return _sample(space, rng)
 
 
 def crossover(space: Any, a: Candidate, b: Candidate, rng: Random) -> Candidate:
     """At each address the answer of `a` or of `b`, where both have a legal one."""
     if hasattr(space, "crossover"):
-        return space.crossover(a, b, rng)  # type: ignore[no-any-return]
-    from netwright.spaces import variation
-
+        child: Candidate = space.crossover(a, b, rng)
+        return child
     return variation.crossover(space, a, b, rng)
+
+
+def _sample(space: SearchSpace, rng: Random) -> Candidate:
+    return space.sample(rng)

@@ -16,10 +16,14 @@ from netwright.core.trial import TrialId
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a trial came to. `costs` (minimised) may be empty where `violation` is above 0 (refused before training)."""
+    """What a trial came to. `costs` (minimised) may be empty where `violation` is above 0 (refused before training).
+
+    `spread` are the costs as distances are measured in.
+    """
 
     costs: Costs
     violation: float
+    spread: Costs = ()
 
 
 FAILED = Result((), inf)
@@ -32,7 +36,7 @@ def result_of(goal: Goal, event: Finished) -> Result | None:
     costs = goal.costs(event.measurements)
     if costs is None and violation == 0:
         return None
-    return Result(costs or (), violation)
+    return Result(costs or (), violation, spread_scale(goal, costs or ()))
 
 
 @dataclass(slots=True)
@@ -72,9 +76,9 @@ def better(a: Result, b: Result) -> bool:
 
 
 def spread_scale(goal: Goal, costs: Costs) -> Costs:
-    """Costs as distances are measured in: logarithms for the metrics that are drawn on a logarithmic scale."""
+    """Costs with logarithms in place of the metrics that are drawn on a logarithmic scale."""
     scaled = []
-    for objective, cost in zip(goal.objectives, costs, strict=True):
+    for objective, cost in zip(goal.objectives, costs, strict=False):
         if METRICS[objective.metric].log:
             magnitude = log(max(abs(cost), 1e-12))
             cost = -magnitude if objective.direction == "max" else magnitude

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from netwright.core.objective import Goal
 from netwright.core.pareto import Costs, crowding
-from netwright.strategies.population import Result, spread_scale
+from netwright.strategies.population import Result
 
 
-def best_first(goal: Goal, results: Sequence[Result]) -> list[int]:
+def best_first(results: Sequence[Result]) -> list[int]:
     """Indices of `results`, the best first; ties by index.
 
     Feasible results come by (rank, larger crowding), the others after them by violation. With one objective the
@@ -20,7 +19,7 @@ def best_first(goal: Goal, results: Sequence[Result]) -> list[int]:
     order: list[int] = []
     for front in _fronts([results[i].costs for i in feasible]):
         members = [feasible[position] for position in front]
-        distances = crowding([spread_scale(goal, results[i].costs) for i in members])
+        distances = crowding([results[i].spread for i in members])
         order += [i for _, i in sorted(zip([-distance for distance in distances], members, strict=True))]
     violated = [i for i, result in enumerate(results) if result.violation > 0]
     return order + sorted(violated, key=lambda i: (results[i].violation, i))

@@ -20,7 +20,7 @@ from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.strategies.base import CostFunction, SearchSpace, Strategy
-from netwright.strategies.operators import mutate_somehow
+from netwright.strategies.operators import mutate
 from netwright.strategies.population import Member, beats, result_of
 
 
@@ -61,7 +61,7 @@ class RegularizedEvolution(Strategy):
             rival = self.members[rng.randrange(self.population)]
             if beats(rival, parent):
                 parent = rival
-        child = mutate_somehow(self.space, parent.candidate, rng)
+        child = mutate(self.space, parent.candidate, rng)
         return self.propose(child, origin="mutation", parents=(parent.trial,))
 
     def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:

@@ -37,7 +37,8 @@ def scripted(goal: Goal, candidate: Candidate, epochs: int = 1) -> dict[str, Mea
     """A made-up but fixed measurement for each metric of the goal: a function of the candidate and the epochs."""
     rng = stream(0, candidate.key, str(sorted(candidate.recipe.items())))
     values = {}
-    for name in sorted({part.metric for part in (*goal.objectives, *goal.limits)}):
+    metrics = {objective.metric for objective in goal.objectives} | {limit.metric for limit in goal.limits}
+    for name in sorted(metrics):
         share = rng.random()
         grows = METRICS[name].direction == "max"
         values[name] = 10 ** (3 + 3 * share) if METRICS[name].log else share * (1 - 0.5 / epochs) if grows else share

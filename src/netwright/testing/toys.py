@@ -157,7 +157,7 @@ class T201(Grid):
         noise = np.random.default_rng(1000).normal(size=truth.size)
         self.truth: list[float] = truth.tolist()
         self.noisy: list[float] = (truth + 0.2 * noise).tolist()
-        self.best = max(self.truth)
+        self.best: float = max(self.truth)
 
     @staticmethod
     def index(candidate: Candidate) -> int:
