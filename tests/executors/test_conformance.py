@@ -24,7 +24,5 @@ class TestLocalExecutor(IsolatedExecutorSuite):
 
 
 def test_every_registered_executor_is_tested() -> None:
-    tested = {TestInlineExecutor: InlineExecutor, TestLocalExecutor: LocalExecutor}
-    assert set(tested.values()) == set(EXECUTORS.values())
-    for suite, executor in tested.items():
-        assert issubclass(suite, IsolatedExecutorSuite) == executor.isolated
+    assert set(EXECUTORS.values()) == {InlineExecutor, LocalExecutor}
+    assert LocalExecutor.isolated and not InlineExecutor.isolated

@@ -1,7 +1,8 @@
 """What every executor promises: a job goes in, its attempt is heard of, and exactly one final word comes out.
 
 For each submitted job `drain` gives `AttemptStarted`, any number of `AttemptProgress`, and then one of
-`AttemptFinished`, `AttemptFailed`, `AttemptLost`. Nothing is tried again here: that is the loop's business.
+`AttemptFinished`, `AttemptFailed`, `AttemptLost` (the last alone when no process could be started). Nothing is tried
+again here: that is the loop's business.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from netwright.core.job import (
 )
 from netwright.core.trial import TrialId
 from netwright.executors.base import Executor
-from netwright.executors.verdicts import detail_of, evaluate, sentence, status_of
+from netwright.executors.verdicts import detail_of, evaluate, raised, sentence, status_of
 from netwright.executors.wire import encode, evaluated_from_json, evaluated_to_json, finite
 
 
@@ -155,7 +155,7 @@ class _Attempt:
                 self._events.put(AttemptLost(trial, attempt, reason, cpu_seconds, counts=False))
             case BaseException() as error:
                 status, reason, detail = status_of(error), sentence(error), detail_of(error)
-                self._events.put(AttemptFailed(trial, attempt, status, reason, detail, seconds, cpu_seconds))
+                self._events.put(raised(self.job, status, reason, detail, seconds, cpu_seconds))
             case evaluated:
                 stopped = self._told_to_stop
                 self._events.put(AttemptFinished(trial, attempt, evaluated, seconds, cpu_seconds, stopped))

@@ -23,7 +23,6 @@ from netwright.core.errors import InputError, NetwrightError, StorageError
 from netwright.core.job import (
     Allowance,
     AttemptEvent,
-    AttemptFailed,
     AttemptFinished,
     AttemptProgress,
     AttemptStarted,
@@ -32,7 +31,7 @@ from netwright.core.job import (
 )
 from netwright.core.trial import TrialId
 from netwright.executors.base import Executor
-from netwright.executors.verdicts import Ending, log_tail, verdict
+from netwright.executors.verdicts import Ending, log_tail, raised, verdict
 from netwright.executors.wire import (
     BadRecord,
     Lines,
@@ -77,6 +76,7 @@ class _Attempt:
     worker: str
     lines: Lines = field(default_factory=Lines)
     outcome: Record | None = None
+    announced: bool = False
     preempted: bool = False
     error: str = ""
 
@@ -276,8 +276,7 @@ class LocalExecutor(Executor):
             if "ready" in record:
                 self._ready = True
             elif "started" in record:
-                attempt = self._attempts[record["started"]]
-                self._events.append(AttemptStarted(attempt.job.trial, attempt.job.attempt, attempt.worker))
+                self._announce(self._attempts[record["started"]])
             elif "ended" in record:
                 token = record.pop("ended")
                 while self._hear_worker(token):
@@ -305,7 +304,14 @@ class LocalExecutor(Executor):
                 self._selector.unregister(attempt.channel)
         return bool(chunk)
 
+    def _announce(self, attempt: _Attempt) -> None:
+        """Tell of the start once: when the keeper says so, or when the worker's first word comes before that."""
+        if not attempt.announced:
+            attempt.announced = True
+            self._events.append(AttemptStarted(attempt.job.trial, attempt.job.attempt, attempt.worker))
+
     def _take(self, token: int, attempt: _Attempt, record: Record) -> None:
+        self._announce(attempt)
         if "progress" in record:
             self._events.append(AttemptProgress(attempt.job.trial, attempt.job.attempt, record["progress"]))
         elif "preempted" in record:
@@ -339,6 +345,5 @@ def _final_word(attempt: _Attempt, ending: Ending) -> AttemptEvent:
         ending = Ending(ending.code, "preempted", seconds, cpu_seconds)
     elif "failed" in outcome:
         failure = outcome["failed"]
-        detail = tail or failure["detail"]
-        return AttemptFailed(job.trial, job.attempt, failure["status"], failure["reason"], detail, seconds, cpu_seconds)
+        return raised(job, failure["status"], failure["reason"], tail or failure["detail"], seconds, cpu_seconds)
     return verdict(job, attempt.allowance, ending, tail)

@@ -7,6 +7,7 @@ at work or the last reading of memory was near the cap.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import traceback
@@ -32,6 +33,7 @@ from netwright.core.trial import Status
 LONGEST_REASON = 300
 LONGEST_DETAIL = 4_000
 NEAR_THE_CAP = 0.9
+_STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 Cause = Literal["timeout", "memory", "stop", "preempted", "broken", "unstarted"]
 
@@ -67,13 +69,15 @@ def evaluate(work: Work, job: Job, report: Report) -> Evaluated:
 
 
 def status_of(error: BaseException) -> Status:
-    """The status that an exception raised by a work stands for."""
+    """The status that an exception raised by a work stands for; `lost` when the machine is at fault (a full disk)."""
     if isinstance(error, Diverged):
         return "diverged"
     if isinstance(error, CandidateError):
         return "invalid"
     if isinstance(error, OutOfMemory | MemoryError) or _out_of_torch_memory(error):
         return "out_of_memory"
+    if (isinstance(error, OSError) and error.errno in _STORAGE_ERRORS) or os.strerror(errno.ENOSPC) in str(error):
+        return "lost"
     return "crashed"
 
 
@@ -97,6 +101,15 @@ def sentence(error: BaseException) -> str:
 def detail_of(error: BaseException) -> str:
     """The tail of the traceback."""
     return _tail("".join(traceback.format_exception(error)))
+
+
+def raised(
+    job: Job, status: Status, reason: str, detail: str, seconds: float, cpu_seconds: float
+) -> AttemptFailed | AttemptLost:
+    """What an exception of the work means, once `status_of` and `sentence` have put it into words."""
+    if status == "lost":
+        return AttemptLost(job.trial, job.attempt, reason, cpu_seconds)
+    return AttemptFailed(job.trial, job.attempt, status, reason, detail, seconds, cpu_seconds)
 
 
 def log_tail(path: Path) -> str:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -167,7 +169,7 @@ def _return_nothing(job: Job, report: Report) -> Evaluated:
     return cast(Evaluated, None)
 
 
-ERRORS: dict[str, type[BaseException]] = {
+ERRORS: dict[str, Callable[[str], BaseException]] = {
     "value": ValueError,
     "diverged": Diverged,
     "out_of_memory": OutOfMemory,
@@ -175,6 +177,7 @@ ERRORS: dict[str, type[BaseException]] = {
     "candidate": CandidateError,
     "exit": SystemExit,
     "runtime": RuntimeError,
+    "disk_full": partial(OSError, errno.ENOSPC),
 }
 
 SCRIPTS: dict[str, Callable[[Job, Report], Evaluated]] = {
