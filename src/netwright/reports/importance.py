@@ -153,7 +153,7 @@ def _forests(
     table: Floats, quality: Floats, groups: Mapping[str, Sequence[int]], rng: np.random.Generator
 ) -> tuple[float, Floats]:
     """Share of variance explained out of sample, and the loss of it for each group: (forests, groups)."""
-    from sklearn.ensemble import RandomForestRegressor  # type: ignore[import-untyped]
+    from sklearn.ensemble import RandomForestRegressor
 
     rows = len(table)
     scores, drops = [], []

@@ -1,0 +1,1 @@
+"""The eight parts of the page, each a function of a `Story`, in the order in which a reader asks."""
