@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -262,6 +263,9 @@ def test_fault_17_ledgers_of_every_released_schema_are_read(tmp_path: Path) -> N
         copy = tmp_path / fixture.name
         shutil.copy(fixture, copy)
         assert [entry.event for entry in read(copy)] == [Noted("driver", {"host": "laptop"}), *trial_story(1)]
+    with SqliteLedger(tmp_path / "new.sqlite"):
+        pass
+    assert _schema(tmp_path / "new.sqlite") == _schema(copy), "a changed schema needs a new SCHEMA_VERSION and fixture"
 
 
 def test_fault_19_a_flipped_byte_is_found_on_replay(tmp_path: Path) -> None:
@@ -325,6 +329,11 @@ def test_attack_16_text_is_only_ever_text(tmp_path_factory: pytest.TempPathFacto
     with SqliteLedger(path) as ledger:
         ledger.append([Noted(topic, data), Started(1, 1, topic)])
         assert [entry.event for entry in ledger.replay()] == [Noted(topic, data), Started(1, 1, topic)]
+
+
+def _schema(path: Path) -> list[tuple[str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT sql FROM sqlite_schema ORDER BY name").fetchall()
 
 
 def _as_nobody() -> None:

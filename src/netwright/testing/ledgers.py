@@ -110,6 +110,20 @@ class LedgerSuite(ABC):
             ledger.append([Lost(1, "gone")])
             assert [entry.event for entry in iteration] == [Lost(1, "gone")]
 
+    def test_finds_the_events_of_a_trial_and_the_facts_of_the_run(self, tmp_path: Path) -> None:
+        """In order and with their positions; a batch that opened several trials at once belongs to none of them."""
+        events = sample_events()
+        with self.open(tmp_path) as ledger:
+            ledger.append(events)
+            ledger.append([Noted("stage", {"name": "final"})])
+            stored = list(ledger.replay())
+            assert [entry.event for entry in ledger.of_trial(1)] == [events[1], events[3], events[4]]
+            assert [entry.event for entry in ledger.of_trial(3)] == [events[6], events[7], events[8], events[9]]
+            assert ledger.of_trial(99) == []
+            assert ledger.facts() == [stored[0], stored[-1]]
+            ledger.append([Lost(99, "gone")])
+            assert [entry.event for entry in ledger.of_trial(99)] == [Lost(99, "gone")]
+
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}])
     def test_refuses_what_is_not_json(self, tmp_path: Path, value: object) -> None:
         """A refused event takes its whole batch with it and leaves the ledger as it was."""
