@@ -367,6 +367,7 @@ def _finish(builder: _Builder, output: int) -> Iterable[Node]:
         inputs[node] = tuple(term for term, _ in terms)
     live = set(_before(inputs, output))
     sums = {node: dict(terms) for node, terms in builder.terms.items() if node in live}
+    sizes = {node: sum(terms.values()) for node, terms in sums.items()}
     eights: dict[int, int] = {}
 
     def copies(node: int, count: int) -> tuple[int, ...]:
@@ -380,7 +381,7 @@ def _finish(builder: _Builder, output: int) -> Iterable[Node]:
         return (node,) * (count % MOST_COPIES) + copies(eights[node], count // MOST_COPIES)
 
     for node in sums:
-        rest = _over_known_sums(node, sums)
+        rest = _over_known_sums(node, sums, sizes)
         inputs[node] = tuple(copy for term, count in rest.items() for copy in copies(term, count))
     order = _before(inputs, output)
     place = {node: index for index, node in enumerate(order)}
@@ -389,22 +390,22 @@ def _finish(builder: _Builder, output: int) -> Iterable[Node]:
         yield Node(old.op, old.attributes, tuple(sorted(place[i] for i in inputs[node])), old.label, old.address)
 
 
-def _over_known_sums(node: int, sums: Mapping[int, Mapping[int, int]]) -> dict[int, int]:
+def _over_known_sums(node: int, sums: Mapping[int, Mapping[int, int]], sizes: Mapping[int, int]) -> dict[int, int]:
     """The terms of a sum, where the largest other sum inside it, if there is one such, stands for its own terms.
 
     Every sum is looked at with all its terms, so the result is the same whatever the nodes' numbers.
     """
     terms = dict(sums[node])
+    size = sizes[node]
     inside = [
         other
         for other, parts in sums.items()
-        if other != node
-        and len(parts) <= len(terms)
-        and all(terms.get(term, 0) >= count for term, count in parts.items())
+        if sizes[other] < size and all(terms.get(term, 0) >= count for term, count in parts.items())
     ]
-    sizes = [sum(sums[other].values()) for other in inside]
-    if inside and sizes.count(max(sizes)) == 1:
-        known = inside[sizes.index(max(sizes))]
+    largest = max((sizes[other] for other in inside), default=0)
+    best = [other for other in inside if sizes[other] == largest]
+    if len(best) == 1:
+        (known,) = best
         times = min(terms[term] // count for term, count in sums[known].items())
         for term, count in sums[known].items():
             terms[term] -= times * count

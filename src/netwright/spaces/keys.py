@@ -37,7 +37,11 @@ def key(layers: Sequence[Mapping[str, Any]]) -> str:
 
 def canonical(layers: Sequence[Mapping[str, Any]]) -> tuple[Graph, str]:
     """The live graph in canonical order, and its key."""
-    graph = build_graph(layers)
+    return canonical_graph(build_graph(layers))
+
+
+def canonical_graph(graph: Graph) -> tuple[Graph, str]:
+    """A live graph in canonical order, and its key. Raises CandidateError where it is too symmetric or too deep."""
     if not graph.nodes:
         return graph, _digest("nothing")
     try:

@@ -19,6 +19,10 @@ from netwright.spaces.recipe import Recipe
 from netwright.spaces.walk import Decider, Replay, Resolved, Sample, enumerate_walks, walk
 
 
+LARGEST_COUNT = 20_000
+"""Spaces of more candidates than this are not enumerated to count the different ones."""
+
+
 class Space:
     """What may be built and how it may be trained.
 
@@ -81,6 +85,13 @@ class Space:
     def enumerate(self) -> Iterator[Candidate]:
         """Every candidate of a finite space, in a fixed order. Raises SpaceError when a choice is continuous."""
         return map(_candidate, enumerate_walks(self.network, self.recipe))
+
+    def distinct(self) -> int | None:
+        """How many different networks with recipes a finite space of up to 20,000 candidates holds, else None."""
+        size = self.size()
+        if size is None or size > LARGEST_COUNT:
+            return None
+        return len({(candidate.key, digest(dict(candidate.recipe))) for candidate in self.enumerate()})
 
     @cached_property
     def conditional(self) -> bool:

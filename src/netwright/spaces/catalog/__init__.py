@@ -13,6 +13,7 @@ from netwright.core.task import TaskSpec
 from netwright.spaces.catalog.chain import chain
 from netwright.spaces.catalog.mlp import mlp
 from netwright.spaces.catalog.mobile import mobile
+from netwright.spaces.catalog.nasbench201 import counts as nasbench201_counts
 from netwright.spaces.catalog.nasbench201 import nasbench201
 from netwright.spaces.space import Space
 
@@ -55,6 +56,17 @@ def load_space(reference: str, task: TaskSpec) -> Space:
             f"but it is {type(space).__name__}"
         )
     return space
+
+
+def counts(space: Space) -> dict[str, int]:
+    """How many different networks a space holds by the general key (`distinct`), where it can be counted.
+
+    For the cells of NAS-Bench-201 also by the published rule (`distinct_published`). Takes seconds.
+    """
+    if space.name == "nasbench201":
+        return nasbench201_counts()
+    distinct = space.distinct()
+    return {} if distinct is None else {"distinct": distinct}
 
 
 def _run(path: Path) -> ModuleType:

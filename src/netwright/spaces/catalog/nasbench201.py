@@ -16,7 +16,7 @@ from typing import Any
 from netwright.core.candidate import Value
 from netwright.core.errors import SpaceError
 from netwright.core.task import TaskSpec
-from netwright.spaces.choices import choose, shared
+from netwright.spaces.choices import Shared, choose, shared
 from netwright.spaces.layers import Cell, Conv, Identity, Norm, Pool, Residual, Zero
 from netwright.spaces.recipe import Recipe
 from netwright.spaces.space import Space
@@ -39,6 +39,20 @@ WIDTHS = (16, 32, 64)
 
 def nasbench201(task: TaskSpec) -> Space:
     """The space for a task. The recipe is fixed: the published one, with a batch that small data sets allow."""
+    recipe = Recipe(
+        optimizer="sgd", lr=0.1, weight_decay=5e-4, momentum=0.9, schedule="cosine", warmup=0.0, augment="shift+flip"
+    )
+    conv = Conv(kernel=3, order="act-conv-norm")
+    return Space(
+        _outline(task, cell()),
+        recipe,
+        name="nasbench201",
+        reference=(_outline(task, Residual([conv, conv])), recipe),
+    )
+
+
+def cell() -> Shared:
+    """The cell: four nodes, and one of five operations on each of six edges."""
     edge = choose(
         none=Zero(),
         skip_connect=Identity(),
@@ -46,19 +60,10 @@ def nasbench201(task: TaskSpec) -> Space:
         nor_conv_3x3=Conv(kernel=3, order="act-conv-norm"),
         avg_pool_3x3=Pool(kind="avg", kernel=3),
     )
-    recipe = Recipe(
-        optimizer="sgd", lr=0.1, weight_decay=5e-4, momentum=0.9, schedule="cosine", warmup=0.0, augment="shift+flip"
-    )
-    conv = Conv(kernel=3, order="act-conv-norm")
-    return Space(
-        _outline(task, shared("cell", Cell(nodes=4, edge=edge))),
-        recipe,
-        name="nasbench201",
-        reference=(_outline(task, Residual([conv, conv])), recipe),
-    )
+    return shared("cell", Cell(nodes=4, edge=edge))
 
 
-def _outline(task: TaskSpec, cell: Any) -> dict[str, Any]:
+def _outline(task: TaskSpec, unit: Any) -> dict[str, Any]:
     """Stem, stages of cells with a residual block between them, and what comes before the classifier."""
     shorter = min(task.inputs[1:])
     stages = min(3, max(1, int(log2(max(1, shorter) / 8)) + 1))
@@ -68,7 +73,7 @@ def _outline(task: TaskSpec, cell: Any) -> dict[str, Any]:
     for stage, width in enumerate(WIDTHS[:stages], start=1):
         if stage > 1:
             outline[f"down{stage}"] = _downsampling(width)
-        outline[f"stage{stage}"] = [cell] * CELLS_A_STAGE
+        outline[f"stage{stage}"] = [unit] * CELLS_A_STAGE
     outline["last"] = Norm(act="relu")
     return outline
 
@@ -157,3 +162,12 @@ def _arriving(code: str) -> Sequence[list[tuple[int, str]]]:
 def codes() -> list[str]:
     """All 15,625 cells."""
     return ["".join(digits) for digits in product("01234", repeat=len(EDGES))]
+
+
+def counts() -> dict[str, int]:
+    """How many cells the general key and the published rule tell apart: a network's key differs where its cell's does."""
+    one_cell = Space([Conv(WIDTHS[0], act=None), cell()])
+    return {
+        "distinct": len({candidate.key for candidate in one_cell.enumerate()}),
+        "distinct_published": len({published_key(code) for code in codes()}),
+    }
