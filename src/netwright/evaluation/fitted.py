@@ -8,6 +8,7 @@ and `value`; a linear model adds `mean`, `scale`, `coefficients` and `intercepts
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def save_arrays(arrays: Arrays, path: Path) -> None:
 def load_arrays(path: Path) -> Arrays:
     """Read the .npz file; nothing in it is unpickled. Raises Untrusted when it is none."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise Untrusted(f"a classic model must be an .npz file of plain arrays, but {path.name} is not") from error

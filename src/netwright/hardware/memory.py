@@ -46,7 +46,7 @@ def peak_memory(model: bytes | Path, shape: tuple[int, ...], *, processes: int =
 
 def _in_a_process(path: Path, shape: tuple[int, ...], other: Path) -> float:
     command = [sys.executable, "-m", "netwright.hardware.memory", str(other), str(path), *(str(size) for size in shape)]
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     answer = subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, **threads}, check=False
     )

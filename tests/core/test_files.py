@@ -1,0 +1,62 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netwright.core.files import TEMPORARY, atomic_write, sweep, write_bytes, write_text
+
+
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "é")
+    write_bytes(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_fault_12_a_disk_that_refuses_leaves_the_old_file(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_reaches_the_name_was_synced_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (order.append("fsync"), fsync(descriptor))[1])
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append("replace"), replace(a, b))[1])
+    write_bytes(tmp_path / "a", b"new")
+    assert order[:2] == ["fsync", "replace"]
+
+
+def test_fault_02_what_killed_writers_left_is_swept(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "kept", b"1")
+    (tmp_path / f".kept.12ab{TEMPORARY}").write_bytes(b"half")
+    (tmp_path / ".hidden").write_bytes(b"2")
+    assert [path.name for path in sweep(tmp_path)] == [f".kept.12ab{TEMPORARY}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "kept"]
