@@ -1,12 +1,13 @@
 """A plan becomes a torch module.
 
-Each step is one submodule under its own name, so that weights are `{step.name}.weight`. The module is first built and
-run on the `meta` device, which costs no memory: every declared shape is checked there, and the number of parameters,
-before any real tensor exists.
+Each step is one submodule under its own name, so that weights are `{step.name}.weight`. Shapes are checked by
+arithmetic (`check.py`), then the module is made on the `meta` device, which costs no memory, and its parameters are
+counted; only then does a real tensor exist.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from netwright.core.errors import CandidateError
 from netwright.core.plan import Plan, Shape, Step
 from netwright.core.task import TaskSpec
+from netwright.networks.check import check_plan
 from netwright.networks.weights import random_weights
 
 
@@ -94,6 +96,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
 }
 
+OVERWRITABLE = ("conv", "norm", "linear", "add", "concat")
+"""Operations whose gradient does not need their output, so that a ReLU after them may work in place."""
+
 
 def build(plan: Plan, task: TaskSpec, *, seed: int = 0) -> Network:
     """The network of `plan` on the CPU, in training mode, with fresh weights from `seed`.
@@ -101,9 +106,12 @@ def build(plan: Plan, task: TaskSpec, *, seed: int = 0) -> Network:
     Raises CandidateError with the address of the step at fault when an operation is not known, a shape is not what
     the plan declares, or the number of parameters differs.
     """
+    check_plan(plan, task)
     with torch.device("meta"):
         network = Network(plan)
-        _check(network, task)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    if parameters != plan.parameters:
+        raise CandidateError(f"the network must have {plan.parameters} parameters, but has {parameters}")
     network.to_empty(device="cpu")
     reset(network, seed)
     return network
@@ -137,16 +145,19 @@ class Network(nn.Module):
         self._released: list[list[int]] = [[] for _ in plan.steps]
         for source, index in last_use.items():
             self._released[index].append(source)
-        for index, step in enumerate(plan.steps[1:], start=1):
-            self._add(index, step)
+        readers = Counter(source for step in plan.steps for source in step.inputs)
+        for step in plan.steps[1:]:
+            sources = [plan.steps[source] for source in step.inputs]
+            overwrite = readers[step.inputs[0]] == 1 and sources[0].op in OVERWRITABLE
+            self._add(step, [source.shape for source in sources], overwrite)
 
-    def _add(self, index: int, step: Step) -> None:
-        if not step.inputs or not all(0 <= source < index for source in step.inputs):
-            raise CandidateError(f"step {step.name!r} must read earlier steps, but reads {step.inputs}", step.address)
+    def _add(self, step: Step, sources: list[Shape], overwrite: bool) -> None:
         if not step.name.isidentifier() or hasattr(self, step.name):
             raise CandidateError(f"the name of a step must be new and an identifier, not {step.name!r}", step.address)
-        sources = [self.plan.steps[source].shape for source in step.inputs]
-        self.add_module(step.name, _module(step, sources))
+        module = _module(step, sources)
+        if overwrite and isinstance(module, nn.ReLU | nn.ReLU6):
+            module.inplace = True
+        self.add_module(step.name, module)
 
     def forward(self, images: Tensor) -> Tensor:
         values: list[Tensor | None] = [images]
@@ -204,36 +215,3 @@ def _module(step: Step, sources: list[Shape]) -> nn.Module:
         case "zero":
             return Zero(step.shape)
     raise CandidateError(f"the operation must be one that core.plan lists, but got {step.op!r}", step.address)
-
-
-def _check(network: Network, task: TaskSpec) -> None:
-    """Runs two examples on the meta device, comparing every shape and the number of parameters with the plan."""
-    plan = network.plan
-    if not plan.steps or plan.steps[0].op != "input" or plan.steps[0].shape != task.inputs:
-        raise CandidateError(f"a plan must begin with an input of shape {task.inputs}")
-    if plan.steps[-1].shape != (task.outputs,):
-        raise CandidateError(
-            f"a plan must end with {task.outputs} logits, but ends with shape {plan.steps[-1].shape}",
-            plan.steps[-1].address,
-        )
-    values = [torch.empty(2, *task.inputs, dtype=torch.uint8)]
-    for step in plan.steps[1:]:
-        module = network.get_submodule(step.name)
-        try:
-            value = module(*[values[source] for source in step.inputs])
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise CandidateError(f"step {step.name!r} cannot run: {error}", step.address) from error
-        shapes = [plan.steps[source].shape for source in step.inputs]
-        if step.op == "add" and (len(shapes) < 2 or set(shapes) != {step.shape}):
-            raise CandidateError(
-                f"step {step.name!r} must add two or more inputs of one shape, but reads {shapes}", step.address
-            )
-        if value.shape != (2, *step.shape):
-            found = tuple(value.shape[1:])
-            raise CandidateError(f"step {step.name!r} must give shape {step.shape}, but gives {found}", step.address)
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        if parameters != step.parameters:
-            raise CandidateError(
-                f"step {step.name!r} must have {step.parameters} parameters, but has {parameters}", step.address
-            )
-        values.append(value)
