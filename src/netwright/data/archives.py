@@ -105,7 +105,7 @@ def _npy_header(stream: IO[bytes], entry: zipfile.ZipInfo) -> tuple[tuple[int, .
         version = np.lib.format.read_magic(stream)
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, by_columns, dtype = reader(stream)
-    except ValueError as error:
+    except Exception as error:  # damaged headers make NumPy's parser raise almost anything
         raise DataError(f"{name} must be a NumPy array: {error}") from error
     if dtype.hasobject:
         raise Untrusted(f"{name} holds pickled objects, which can run code and are never read; save plain numbers")

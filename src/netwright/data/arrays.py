@@ -196,7 +196,7 @@ def _read(blocks: Sequence[Block], settings: DecodeSettings) -> Iterator[Pixels 
 
 def read_digits() -> Source:
     """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, whose values 0 to 16 become 0 to 255."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+    from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images, labels = bunch.images, bunch.target

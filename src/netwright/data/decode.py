@@ -31,8 +31,8 @@ Pixels = NDArray[np.uint8]
 PIXEL_LIMIT = 89_478_485
 """Pillow's own limit: a quarter of a gigabyte at three bytes a pixel."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-"""What is decoded. Pillow knows more, some of which start other programs (EPS)."""
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""What is decoded (JPEG includes the MPO of telephones). Pillow knows more, some of which start other programs (EPS)."""
 
 RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,

@@ -42,7 +42,8 @@ class Source:
 
     `keys` are how split and group files name the images, `parts` the official split (`UNASSIGNED` where there is
     none). `signature` changes when the source may have changed; empty, it is never trusted. `settle(size, parts)`
-    decides the reading rule, `notice()` says what is odd without decoding, `read(settings)` gives each image in turn, or the error that says why it cannot be had.
+    decides the reading rule, `notice()` says what is odd without decoding, `read(settings)` gives each image in turn,
+    or the error that says why it cannot be had.
     """
 
     name: str

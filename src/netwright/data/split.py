@@ -33,6 +33,8 @@ PART_NAMES = {
 }
 SHARE = 0.15
 SIXTH = 1 / 6
+SPREAD_FROM = 3
+"""A class with this many images is in every part, as far as the sizes of the parts allow."""
 
 
 def complete_split(
@@ -82,7 +84,8 @@ def make_split(
     """0 train, 1 validation, 2 test for each label; the shares are of all images.
 
     Without groups every class is divided in proportion (each share exact to one image over all, each class to about
-    one), and one image of each class always trains. With groups no group is on two sides.
+    one); one image of each class always trains, and classes of three or more are in every part while that fits.
+    With groups no group is on two sides.
     Raises DataError when there are too few images or groups for the parts.
     """
     shares = {TRAIN: 1.0 - validation - test, VALIDATION: validation, TEST: test}
@@ -112,9 +115,25 @@ def _stratified(labels: Labels, shares: dict[int, float], seed: int) -> Parts:
             chosen = (np.arange(wanted) + generator.random()) * len(free) / max(wanted, 1)
             taken = np.zeros(len(free), bool)
             taken[chosen.astype(np.int64)] = True
+            _give_every_class_one(labels[free], taken, np.bincount(labels))
             parts[free[taken]] = part
             free = free[~taken]
     return parts
+
+
+def _give_every_class_one(labels: Labels, taken: NDArray[np.bool_], sizes: NDArray[np.int64]) -> None:
+    """Exchange images of common classes for those of classes that were passed over, while a class can spare one."""
+    counts = np.bincount(labels[taken], minlength=len(sizes))
+    for label in np.flatnonzero((counts == 0) & (sizes >= SPREAD_FROM)):
+        free = np.flatnonzero((labels == label) & ~taken)
+        donor = int(counts.argmax())
+        if counts[donor] < 2:
+            return
+        if len(free):
+            taken[np.flatnonzero((labels == donor) & taken)[0]] = False
+            taken[free[0]] = True
+            counts[donor] -= 1
+            counts[label] += 1
 
 
 def _by_group(labels: Labels, groups: NDArray[np.int64], shares: dict[int, float], generator: random.Random) -> Parts:
