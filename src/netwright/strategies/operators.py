@@ -6,12 +6,14 @@ A space with methods `mutate` and `crossover` (a graph genome, a toy benchmark) 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import cast
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
 from netwright.spaces import variation
+from netwright.spaces.space import Space
 from netwright.strategies.base import SearchSpace
 
 KINDS: dict[variation.Kind, float] = {
@@ -25,31 +27,24 @@ KINDS: dict[variation.Kind, float] = {
 """How often each kind of mutation is tried. A kind that the parent offers no place for is taken as `any`."""
 
 
-def mutate(space: Any, parent: Candidate, rng: Random) -> Candidate:
+def mutate(space: SearchSpace, parent: Candidate, rng: Random) -> Candidate:
     """A copy of `parent` with one decision changed, by a kind of mutation drawn from `KINDS`.
 
     A random candidate where nothing can be changed.
     """
+    own: Callable[..., tuple[Candidate, object]] | None = getattr(space, "mutate", None)
     kind = rng.choices(list(KINDS), weights=list(KINDS.values()))[0]
     for attempt in (kind, "any"):
         try:
-            if hasattr(space, "mutate"):
-                child: Candidate = space.mutate(parent, rng, attempt)[0]
-            else:
-                child, _ = variation.mutate(space, parent, rng, attempt)
+            return (
+                own(parent, rng, attempt)[0] if own else variation.mutate(cast(Space, space), parent, rng, attempt)[0]
+            )
         except CandidateError:
             continue
-        return child
-    return _sample(space, rng)
-
-
-def crossover(space: Any, a: Candidate, b: Candidate, rng: Random) -> Candidate:
-    """At each address the answer of `a` or of `b`, where both have a legal one."""
-    if hasattr(space, "crossover"):
-        child: Candidate = space.crossover(a, b, rng)
-        return child
-    return variation.crossover(space, a, b, rng)
-
-
-def _sample(space: SearchSpace, rng: Random) -> Candidate:
     return space.sample(rng)
+
+
+def crossover(space: SearchSpace, a: Candidate, b: Candidate, rng: Random) -> Candidate:
+    """At each address the answer of `a` or of `b`, where both have a legal one."""
+    own: Callable[..., Candidate] | None = getattr(space, "crossover", None)
+    return own(a, b, rng) if own else variation.crossover(cast(Space, space), a, b, rng)

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from itertools import islice
+from math import inf
+from statistics import mean
+
+import pytest
+
+from netwright.core.errors import InputError
+from netwright.core.events import Asked, Failed, Finished
+from netwright.core.objective import Goal, parse_goal
+from netwright.core.pareto import front
+from netwright.core.trial import Fidelity
+from netwright.strategies import NSGA2, RandomSearch, Strategy
+from netwright.testing.simulate import Simulated, simulate
+from netwright.testing.toys import T201, Grid, hypervolume, measured, toy_costs
+
+GRID = Grid((5,) * 6)
+GOAL = parse_goal(("accuracy", "loss"), ())
+
+
+def told(points: list[tuple[float, float]], population: int = 6, goal: Goal = GOAL) -> NSGA2:
+    """A strategy whose i-th trial came to the i-th (accuracy, loss)."""
+    strategy = NSGA2(GRID, goal, seed=0, costs=toy_costs, population=population)
+    for trial, (accuracy, loss) in enumerate(points, start=1):
+        strategy.tell(Asked(strategy.name, ((trial, next(strategy.ask())),)))
+        strategy.tell(Finished(trial, "completed", measured(accuracy=accuracy, loss=loss)))
+    return strategy
+
+
+def members(strategy: NSGA2) -> list[int]:
+    return [member.trial for member in strategy.members]
+
+
+def test_standing_is_rank_then_crowding() -> None:
+    strategy = told([(0.9, 5), (0.8, 4), (0.7, 3), (0.8, 5), (0.6, 4), (0.5, 5)])
+    ranks, distances = zip(*strategy.standing(), strict=True)
+    assert ranks == (0, 0, 0, 1, 1, 2)
+    assert distances == (-inf, pytest.approx(-2.0), -inf, -inf, -inf, -inf)
+
+
+def test_the_last_of_the_last_front_leaves() -> None:
+    strategy = told([(0.9, 5), (0.8, 4), (0.7, 3), (0.5, 5)], population=3)
+    assert members(strategy) == [1, 2, 3]
+
+
+def test_the_most_crowded_of_one_front_leaves() -> None:
+    strategy = told([(0.9, 5), (0.89, 4.9), (0.8, 4), (0.5, 1)], population=3)
+    assert members(strategy) == [1, 3, 4]
+
+
+def test_ranks_stay_right_as_members_come_and_go() -> None:
+    strategy = told([(0.1 * (i % 7), float(i * i % 11)) for i in range(60)], population=7)
+    costs = [member.results[1].costs for member in strategy.members]
+    best = set(front(costs))
+    assert {i for i, (rank, _) in enumerate(strategy.standing()) if rank == 0} == best
+    assert len(strategy.members) == 7
+
+
+def test_parents_are_the_winners_of_tournaments() -> None:
+    strategy = told([(0.9, 1.0)] + [(0.1, 5.0 + i) for i in range(9)], population=10)
+    children = list(islice(strategy.ask(), 200))
+    share = mean(1 in child.parents for child in children)
+    assert 0.25 < share < 0.5  # at least one of two tournaments of two among ten draws it: 1 - 0.9 ** 4 = 0.34
+
+
+def test_most_children_have_two_parents() -> None:
+    strategy = told([(0.1 * i, float(i)) for i in range(10)], population=10)
+    children = list(islice(strategy.ask(), 200))
+    assert {child.origin for child in children} == {"crossover", "mutation"}
+    assert all(len(child.parents) == (2 if child.origin == "crossover" else 1) for child in children)
+    assert mean(child.origin == "crossover" for child in children) == pytest.approx(0.82, abs=0.1)
+
+
+def test_random_until_the_population_is_there() -> None:
+    strategy = told([(0.5, 1.0)] * 5, population=6)
+    assert next(strategy.ask()).origin == "random"
+    strategy = told([(0.1 * i, float(i)) for i in range(6)], population=6)
+    assert next(strategy.ask()).origin in ("crossover", "mutation")
+
+
+def test_failed_and_copied_trials_are_no_members() -> None:
+    strategy = NSGA2(Grid((1, 1)), GOAL, seed=0, costs=toy_costs, population=4)
+    for trial in (1, 2, 3):
+        strategy.tell(Asked(strategy.name, ((trial, next(strategy.ask())),)))
+    strategy.tell(Failed(2, "timeout", "too slow"))
+    strategy.tell(Finished(1, "completed", measured(accuracy=0.5, loss=1.0)))
+    strategy.tell(Finished(3, "completed", measured(accuracy=0.5, loss=1.0), reused_from=1))
+    assert members(strategy) == [1]
+
+
+def test_limits_come_before_objectives() -> None:
+    goal = parse_goal(("accuracy", "loss"), ("latency<=2ms",))
+    strategy = NSGA2(GRID, goal, seed=0, costs=toy_costs, population=2)
+    for trial, (accuracy, latency) in enumerate([(0.9, 4.0), (0.8, 3.0), (0.1, 1.0), (0.2, 5.0)], start=1):
+        strategy.tell(Asked(strategy.name, ((trial, next(strategy.ask())),)))
+        strategy.tell(Finished(trial, "completed", measured(accuracy=accuracy, loss=1.0, latency=latency)))
+    assert members(strategy) == [2, 3]
+    assert [rank for rank, _ in strategy.standing()] == [1, 0]
+
+
+def test_a_promotion_is_heard_and_cycles_are_borne() -> None:
+    strategy = told([(0.5, 1.0), (0.6, 1.0), (0.55, 1.0)], population=3)
+    for trial, accuracy in ((1, 0.9), (2, 0.7)):
+        strategy.on_promoted(
+            trial, Fidelity(3), Finished(trial + 10, "completed", measured(accuracy=accuracy, loss=1.0))
+        )
+    assert [rank for rank, _ in strategy.standing()] == [0, 0, 0]  # 1 beats 2, 2 beats 3, 3 beats 1
+    strategy.on_promoted(3, Fidelity(3), Failed(20, "diverged", "the loss was not finite"))
+    assert [rank for rank, _ in strategy.standing()] == [0, 1, 2]
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(InputError, match="at least 2"):
+        NSGA2(GRID, GOAL, seed=0, costs=toy_costs, population=1)
+
+
+# -- a toy with a known front ------------------------------------------------------------------------------------------
+
+
+def covered(table: T201, run: Simulated, trials: int) -> float:
+    """Hypervolume of the truth of the front by validation, as a share of the best possible."""
+    first = [trial for trial in run.answers if trial <= trials]
+    candidates = [run.proposals[trial].candidate for trial in first]
+    chosen = front([(-table.validation(candidate), table.cost(candidate)) for candidate in candidates])
+    worst, best = min(table.truth), table.best
+    losses = [(best - table.score(candidates[i]) * best) / (best - worst) for i in chosen]
+    points = list(zip(losses, [table.cost(candidates[i]) for i in chosen], strict=True))
+    return hypervolume(points, (1.05, 1.05)) / 0.98390
+
+
+def search(table: T201, strategy: Strategy, trials: int = 500) -> Simulated:
+    return simulate(
+        strategy,
+        lambda proposal, rng: measured(
+            accuracy=table.validation(proposal.candidate), loss=table.cost(proposal.candidate)
+        ),
+        trials=trials,
+    )
+
+
+def test_t201_front_is_covered() -> None:
+    table = T201()
+    found = [covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs)), 500) for s in range(3)]
+    assert mean(found) >= 0.95
+
+
+@pytest.mark.long
+def test_t201_front_figures() -> None:
+    table = T201()
+    found = [
+        covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs, population=40)), 500)
+        for s in range(15)
+    ]
+    drawn = [covered(table, search(table, RandomSearch(table, GOAL, seed=s, costs=toy_costs)), 500) for s in range(15)]
+    assert sum(share >= 0.96 for share in found) >= 14
+    assert mean(drawn) <= 0.90
+
+
+@pytest.mark.long
+def test_a_hard_limit_is_kept_figures() -> None:
+    """The limit cost <= 0.3 leaves a tenth of the table: the best feasible point is nearly found."""
+    table = T201()
+    goal = parse_goal(("accuracy", "loss"), ("loss<=0.3",))
+    optimum = max(z for i, z in enumerate(table.truth) if _cost(i) <= 0.3)
+    reached = []
+    for seed in range(10):
+        run = search(table, NSGA2(table, goal, seed=seed, costs=toy_costs, population=40), 600)
+        feasible = [p.candidate for p in run.proposals.values() if table.cost(p.candidate) <= 0.3]
+        best = max(feasible, key=table.validation)
+        reached.append(table.score(best) * table.best / optimum)
+    assert mean(reached) >= 0.9
+
+
+def _cost(index: int) -> float:
+    total = 0
+    for _ in range(6):
+        index, option = divmod(index, 5)
+        total += option
+    return total / 24
+
+
+def test_while_nothing_is_feasible_the_least_violation_never_grows() -> None:
+    goal = parse_goal(("accuracy", "loss"), ("loss<=0.01",))
+    strategy = NSGA2(GRID, goal, seed=0, costs=toy_costs, population=8)
+    least, first = inf, 0.0
+    for trial in range(1, 200):
+        proposal = next(strategy.ask())
+        strategy.tell(Asked(strategy.name, ((trial, proposal),)))
+        loss = 0.05 + sum(GRID.point(proposal.candidate)) / 24
+        strategy.tell(Finished(trial, "completed", measured(accuracy=0.5, loss=loss)))
+        now = min(member.results[1].violation for member in strategy.members)
+        assert now <= least
+        least, first = now, first or now
+    assert least < 0.5 * first
