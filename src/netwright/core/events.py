@@ -150,8 +150,8 @@ def event_to_json(event: Event) -> tuple[str, TrialId | None, dict[str, Any]]:
             return "cancelled", trial, {"reason": reason, "cpu_seconds": cpu_seconds}
         case Clock(seconds, cpu_seconds):
             return "clock", None, {"seconds": seconds, "cpu_seconds": cpu_seconds}
-        case Noted(topic, data):
-            return "noted", None, {"topic": topic, "data": dict(data)}
+        case Noted(topic, facts):
+            return "noted", None, {"topic": topic, "data": dict(facts)}
 
 
 def event_from_json(kind: str, trial: TrialId | None, data: Mapping[str, Any]) -> Event:

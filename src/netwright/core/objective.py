@@ -112,7 +112,7 @@ def parse_objective(text: str) -> Objective:
         raise LimitError(f"an objective must name a metric ({', '.join(METRICS)}), but got {name!r}", text, 0)
     if ":" in text and direction not in ("min", "max"):
         raise LimitError(f"a direction must be min or max, but got {direction!r}", text, len(name) + 1)
-    return Objective(metric.name, metric.direction if not direction else direction)  # type: ignore[arg-type]
+    return Objective(metric.name, direction if direction else metric.direction)  # type: ignore[arg-type]
 
 
 def parse_limit(text: str) -> Limit:

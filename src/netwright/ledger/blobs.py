@@ -56,8 +56,8 @@ class Blobs:
             path.unlink()
             return
         try:
+            path.chmod(0o600)
             with path.open("rb+") as file:
-                os.fchmod(file.fileno(), 0o600)
                 os.fsync(file.fileno())
             path.rename(target)
             sync_folder(self._folder)
