@@ -19,7 +19,7 @@ from netwright.data.dataset import Dataset
 from netwright.evaluation.trained import plan_of, read_proposal, torch_threads
 from netwright.networks.build import build
 from netwright.training.predict import gather
-from netwright.training.recipe import batch_size, make_optimizer, read_recipe
+from netwright.training.recipe import batch_size, read_recipe
 from netwright.training.step import Stepper
 
 WARM_UP, ROUNDS = 2, 3
@@ -44,16 +44,7 @@ def probe(job: Job) -> Evaluated:
 
     def stepper(precision: str) -> Callable[[], float]:
         network = build(network_plan, data.task, seed=job.seed)
-        network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        stepper = Stepper(
-            network,
-            make_optimizer(network, recipe),
-            [],
-            class_weights=None,
-            label_smoothing=recipe.label_smoothing,
-            precision=precision,
-            device=device,
-        )
+        stepper = Stepper(network, data.task, recipe, precision=precision, device=device)
         return lambda: _milliseconds(lambda: stepper.step(images, targets, 0.0), device)
 
     with torch_threads(settings.get("threads", 1)):

@@ -119,7 +119,10 @@ def augmentation_names(text: str) -> frozenset[str]:
 def augment(
     images: Tensor, targets: Tensor, names: frozenset[str], outputs: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Apply the named augmentations, in the order of `AUGMENTATIONS`. Targets are class numbers (batch,), or soft (batch, outputs) after mixup."""
+    """Apply the named augmentations, in the order of `AUGMENTATIONS`.
+
+    Targets are class numbers (batch,), or soft (batch, outputs) after mixup.
+    """
     for name, change in AUGMENTATIONS.items():
         if name in names:
             images = change(images, generator)

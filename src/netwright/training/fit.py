@@ -31,7 +31,6 @@ from netwright.training.recipe import (
     batch_size,
     decay_factor,
     decay_steps,
-    make_optimizer,
     read_recipe,
     schedule_factor,
     trunk_factor,
@@ -49,8 +48,9 @@ class Fitted:
     """What training gave. The module itself holds `weights` afterwards.
 
     `weights` is the state dict that is to be scored (the average, where there is one). `curve` has one record an
-    epoch: epoch, of, train_loss, validation, lr, seconds (CPU, summed over resumed calls). `checkpoint` is the state to go on from: under successive
-    halving the trunk's, before the decay branch. `seconds` are CPU seconds of this call.
+    epoch: epoch, of, train_loss, validation, lr, seconds (CPU, summed over resumed calls). `checkpoint` is the state
+    to go on from: under successive halving the trunk's, before the decay branch. `seconds` are CPU seconds of this
+    call. `pieces` says into how many parts each batch was cut for lack of memory.
     """
 
     weights: Weights
@@ -81,7 +81,8 @@ def fit(
 
     With `trunk` the learning rate is warmed up and then constant; after the last epoch the state is kept as the
     checkpoint and a decay branch of a fifth of all epochs, learning rate falling to zero, makes the weights that are
-    scored. `resume` goes on from a checkpoint, with its seed. `report` hears of each epoch and may answer "stop".
+    scored. `resume` goes on from a checkpoint, with its seed. `report` hears of each epoch and may answer "stop"; then
+    training ends there, without a decay branch.
 
     CUDA and MPS go through the same code; what is tested here is the CPU.
     Raises Diverged at the first loss or weight that is not finite, OutOfMemory when a quarter of the batch is still
@@ -91,32 +92,20 @@ def fit(
     train = data.indices("train")
     batch = batch_size(settings.batch, len(train))
     steps = math.ceil(len(train) / batch)
-    place = torch.device(device)
-    module.to(device=place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = make_optimizer(module, settings)
     active = [*hooks, Average(settings.ema)] if settings.ema else list(hooks)
-    weights = None if task.class_weights is None else torch.tensor(task.class_weights, device=place)
-    stepper = Stepper(
-        module,
-        optimizer,
-        active,
-        class_weights=weights,
-        label_smoothing=settings.label_smoothing,
-        precision=precision,
-        device=place,
-    )
+    stepper = Stepper(module, task, settings, active, precision=precision, device=torch.device(device))
     for hook in active:
         hook.start(module)
     done = 0
     curve: list[dict[str, Any]] = []
     if resume is not None:
-        seed, done, curve = restore(resume, module, optimizer, active)
+        seed, done, curve = restore(resume, module, stepper.optimizer, active)
 
     run = _Epochs(stepper, data, train, settings, outputs=task.outputs, steps=steps, seed=seed)
     factor = partial(trunk_factor, settings, steps) if trunk else partial(schedule_factor, settings, epochs * steps)
     before = curve[-1]["seconds"] if curve else 0.0
     began, stopped = time.process_time(), False
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+    with torch.random.fork_rng(devices=[stepper.device] if stepper.device.type == "cuda" else []):
         for epoch in range(done, epochs):
             losses = run.train(epoch, steps, factor, epoch * steps)
             for hook in active:
@@ -126,14 +115,14 @@ def fit(
                 "of": epochs,
                 "train_loss": sum(losses) / len(losses),
                 "validation": _validate(module, data, active, device),
-                "lr": optimizer.param_groups[0]["lr"],
+                "lr": stepper.optimizer.param_groups[0]["lr"],
                 "seconds": before + time.process_time() - began,
             }
             curve.append(record)
             if report is not None and report(record) == "stop":
                 stopped = True
                 break
-        checkpoint = snapshot(module, optimizer, active, seed, curve)
+        checkpoint = snapshot(module, stepper.optimizer, active, seed, curve)
         if trunk and not stopped:
             length = decay_steps(epochs, steps)
             for part, first in enumerate(range(0, length, steps)):

@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from netwright.core.job import Diverged, OutOfMemory
+from netwright.core.task import TaskSpec
 from netwright.training.hooks import Hook
+from netwright.training.recipe import TrainingRecipe, make_optimizer
 
 MOST_PIECES = 4
 """A batch is halved at most twice."""
 
 
 class Stepper:
-    """Holds what a step needs: module, optimiser, hooks, loss settings, and into how many pieces a batch is cut."""
+    """Holds what a step needs: the module on its device, channels last; optimiser, hooks, and the settings of the loss.
+
+    `pieces` says into how many parts a batch is cut, 1 until memory runs out.
+    """
 
     def __init__(
         self,
         module: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        hooks: list[Hook],
+        task: TaskSpec,
+        recipe: TrainingRecipe,
+        hooks: Sequence[Hook] = (),
         *,
-        class_weights: Tensor | None,
-        label_smoothing: float,
         precision: str,
         device: torch.device,
     ) -> None:
+        module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module = module
-        self.optimizer = optimizer
+        self.optimizer = make_optimizer(module, recipe)
         self.hooks = hooks
-        self.class_weights = class_weights
-        self.label_smoothing = label_smoothing
+        self.class_weights = None if task.class_weights is None else torch.tensor(task.class_weights, device=device)
+        self.label_smoothing = recipe.label_smoothing
         self.precision = precision
         self.device = device
         self.pieces = 1
