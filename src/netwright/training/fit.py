@@ -173,8 +173,8 @@ class _Epochs:
         """
         device = self.stepper.device
         order = np.random.default_rng(derive(self.seed, "order", epoch)).permutation(self.train_indices)
-        self.generator.manual_seed(derive(self.seed, "augment", epoch) >> 1)
-        torch.manual_seed(derive(self.seed, "dropout", epoch) >> 1)
+        self.generator.manual_seed(derive(self.seed, "augment", epoch))
+        torch.manual_seed(derive(self.seed, "dropout", epoch))
         self.stepper.module.train()
         losses = []
         for step, indices in enumerate(np.array_split(order, self.steps)[:count]):
