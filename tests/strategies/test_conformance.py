@@ -7,11 +7,15 @@ from random import Random
 
 import pytest
 
+from netwright.core.candidate import Architecture
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
+from netwright.core.task import TaskSpec
 from netwright.core.trial import Proposal, TrialId
+from netwright.spaces.catalog import CATALOG, make_space
+from netwright.spaces.shapes import costs
 from netwright.strategies import STRATEGIES, RandomSearch, RegularizedEvolution, Source, make_strategy
-from netwright.strategies.base import SearchSpace
+from netwright.strategies.base import Costs, SearchSpace
 from netwright.strategies.population import Member, Result
 from netwright.testing.strategies import CHECKS, Make
 from netwright.testing.toys import Grid, Interval, Nested, toy_costs
@@ -34,6 +38,29 @@ def test_conformance(name: str, rungs: str, space: str, check: str) -> None:
         return make_strategy(name, space, goal, seed=seed, costs=toy_costs, epochs=9, rungs=RUNGS[rungs])
 
     CHECKS[check](make, TOYS[space])
+
+
+TASK = TaskSpec((1, 28, 28), tuple("0123456789"), (0.29,), (0.35,))
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("space", CATALOG)
+@pytest.mark.parametrize("rungs", RUNGS)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_conformance_on_registered_spaces(name: str, rungs: str, space: str, check: str) -> None:
+    def make(space: SearchSpace, goal: Goal, seed: int) -> Source:
+        return make_strategy(name, space, goal, seed=seed, costs=network_costs, epochs=9, rungs=RUNGS[rungs])
+
+    CHECKS[check](make, make_space(space, TASK))
+
+
+def network_costs(architecture: Architecture) -> Costs:
+    if architecture.key not in _known:
+        _known[architecture.key] = costs(architecture, TASK)
+    return _known[architecture.key]
+
+
+_known: dict[str, Costs] = {}
 
 
 class TakesFailuresForResults(RegularizedEvolution):

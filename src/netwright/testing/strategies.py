@@ -29,7 +29,7 @@ Make = Callable[[SearchSpace, Goal, int], Source]
 
 Check = Callable[[Make, SearchSpace], None]
 
-ROUNDS = 6
+ROUNDS = 5
 AHEAD = 10
 
 
@@ -142,8 +142,8 @@ def check_asks_ahead(make: Make, space: SearchSpace) -> None:
 def check_any_order(make: Make, space: SearchSpace) -> None:
     """Results in reverse, with lost, failed and silent trials between them: goes on, no failed trial is a parent."""
     for name, goal in GOALS.items():
-        driver = Driver(make(space, goal, 2), goal).rounds()
-        assert len(driver.proposals) == ROUNDS * AHEAD, f"{name}: the strategy stopped asking"
+        driver = Driver(make(space, goal, 2), goal).rounds(4)
+        assert len(driver.proposals) == 4 * AHEAD, f"{name}: the strategy stopped asking"
         assert len(driver.next()) == AHEAD, f"{name}: the strategy stopped asking"
 
 
@@ -196,7 +196,8 @@ def check_seed(make: Make, space: SearchSpace) -> None:
 
 def check_replay(make: Make, space: SearchSpace) -> None:
     """A strategy that is told the recorded events goes on as the one that lived through them."""
-    for name, goal in GOALS.items():
+    for name in ("one objective", "limits", "nothing trained satisfies"):
+        goal = GOALS[name]
         lived = Driver(make(space, goal, 8), goal).rounds(4)
         told = Driver(make(space, goal, 8), goal)
         for event in lived.events:
