@@ -54,6 +54,8 @@ LOSSES_RETRIED = 2
 CRASHES_RETRIED = 1
 DEATHS = 3
 LARGE_ARTEFACTS = frozenset({"checkpoint", "weights", "onnx", "validation"})
+SPARE_BYTES = 400_000_000
+"""How much the large artefacts of a run may take before those of losers are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Loop:
     """Drives sources until they are empty or the caller says so.
 
     `folder` is the run folder; job folders are made in `folder/work`. `watch` is called after every change, for the
-    terminal. Raises StorageError when the ledger cannot be written; nothing recorded before is lost by it.
+    terminal. `spare_bytes` is what large artefacts may take before those of losers are deleted. Raises StorageError when the ledger cannot be written; nothing recorded before is lost by it.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Loop:
         seed: int,
         stopwatch: Stopwatch,
         watch: Callable[[Loop], None] = lambda loop: None,
+        spare_bytes: int = SPARE_BYTES,
     ) -> None:
         self.book = Book()
         self.stopwatch = stopwatch
@@ -129,6 +132,8 @@ class Loop:
         self._folder = folder
         self._seed = seed
         self._watch = watch
+        self._spare_bytes = spare_bytes
+        self._large: dict[str, int] = {}
         self._sources: dict[str, Source] = {}
         self._clocked = 0.0
         self._answers = 0
@@ -143,7 +148,9 @@ class Loop:
         kept = set(self._blobs.hashes())
         for trial, files in list(self.book.artefacts.items()):
             if not kept.issuperset(files.values()):
-                self.book.artefacts[trial] = {name: blob for name, blob in files.items() if blob in kept}
+                self.book.artefacts[trial] = files = {name: blob for name, blob in files.items() if blob in kept}
+            large = [blob for name, blob in files.items() if name in LARGE_ARTEFACTS]
+            self._large.update({blob: self._blobs.size(blob) for blob in large})
 
     def add(self, name: str, source: Source) -> None:
         """Let a source take part that was not known when the ledger was taken in."""
@@ -180,10 +187,11 @@ class Loop:
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
-    def run(self, names: Sequence[str], until: Callable[[Loop], bool]) -> Ended:
+    def run(self, names: Sequence[str], until: Callable[[Loop], bool], *, draw: bool = True) -> Ended:
         """Draw from the named sources, first come first served, until they are empty or `until` holds.
 
-        Attempts of other sources that are still running go on beside them.
+        Without `draw`, only what was asked before is brought to its end. Attempts of other sources that are still
+        running go on beside.
         """
         self._answers = 0
         self._bury()
@@ -192,7 +200,7 @@ class Loop:
                 return Ended("interrupted")
             if until(self):
                 return Ended("until")
-            more = self._fill(names)
+            more = self._fill(names, draw)
             if not more and not any(self.book.open[trial].source in names for trial in self.began):
                 return Ended("done")
             if self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
@@ -212,11 +220,11 @@ class Loop:
             self._clean(trial)
         self.tick(force=True)
 
-    def _fill(self, names: Sequence[str]) -> bool:
-        """Give work to every free worker; False when no source has any more to ask for now."""
+    def _fill(self, names: Sequence[str], draw: bool) -> bool:
+        """Give work to every free worker; False when there is no more of it for now."""
         while self._executor.slots() > 0:
             trial = next(self.book.waiting(names), None)
-            if trial is None:
+            if trial is None and draw:
                 trial = self._ask(names)
             if trial is None:
                 return False
@@ -300,6 +308,7 @@ class Loop:
     def _finish(self, event: AttemptFinished) -> None:
         folder = self._job_folder(event.trial, event.attempt)
         artefacts = {name: self._blobs.put(folder / file) for name, file in event.evaluated.artefacts.items()}
+        self._large.update({blob: self._blobs.size(blob) for name, blob in artefacts.items() if name in LARGE_ARTEFACTS})
         finished = Finished(
             event.trial,
             "stopped" if event.stopped else "infeasible" if "infeasible" in event.evaluated.notes else "completed",
@@ -362,17 +371,19 @@ class Loop:
         self._watch(self)
 
     def _sweep(self) -> None:
-        """Delete the large artefacts that nobody may ask for any more."""
+        """Above the budget of bytes, delete the large artefacts that nobody is likely to ask for, oldest first."""
+        held = sum(self._large.values())
+        if held <= self._spare_bytes:
+            return
         keep = self._desk.keep() | self.book.inputs()
         keep.update(*(source.holds() for source in self._sources.values()))
-        losers = [trial for trial in self.book.artefacts if trial not in keep]
-        if not losers:
-            return
-        kept = {blob for trial, files in self.book.artefacts.items() if trial in keep for blob in files.values()}
-        for trial in losers:
-            files = self.book.artefacts.pop(trial)
-            for name, blob in files.items():
-                if name in LARGE_ARTEFACTS and blob not in kept:
+        needed = {blob for trial in keep for blob in self.book.artefacts.get(trial, {}).values()}
+        for trial in [trial for trial in self.book.artefacts if trial not in keep]:
+            if held <= self._spare_bytes:
+                return
+            for name, blob in self.book.artefacts.pop(trial).items():
+                if name in LARGE_ARTEFACTS and blob not in needed:
+                    held -= self._large.pop(blob, 0)
                     self._blobs.delete(blob)
 
     def _job_folder(self, trial: TrialId, attempt: int) -> Path:

@@ -40,7 +40,8 @@ LEDGER_FILE = "ledger.sqlite"
 RUN_FILE = "run.toml"
 LIBRARIES = ("torch", "numpy", "scikit-learn", "onnxruntime")
 
-OpenData = Callable[[Settings, Path], Dataset]
+OpenData = Callable[[Settings, Path, str | None], Dataset]
+"""Opens the data of settings in a folder; with a fingerprint, refuses any other data and leaves the folder alone."""
 
 
 @dataclass(slots=True)
@@ -93,10 +94,15 @@ def open_run(
     settings = given.complete()
     if "settings" in latest:
         settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed)
-    data = open_data(settings, folder / "data")
+    before = latest.get("about", {})
+    data = open_data(settings, folder / "data", None if allow_changed else before.get("data"))
     space = load_space(settings.space or "", data.task)
     about = {"data": data.fingerprint, "space": space.fingerprint}
-    _compare(latest.get("about"), about, allow_changed=allow_changed)
+    if not allow_changed and before.get("space", space.fingerprint) != space.fingerprint:
+        raise RunChanged(
+            f"a run that goes on must keep its space, but {space.name} has changed since the run began. Restore it, "
+            "choose another --out, or add --allow-changed: then old and new trials stand side by side."
+        )
     executor: Executor
     if settings.executor == "inline":
         executor = InlineExecutor(work)
@@ -131,16 +137,6 @@ def _seconds_so_far(ledger: Ledger) -> float:
         if isinstance(stored.event, Clock):
             seconds = stored.event.seconds
     return seconds
-
-
-def _compare(before: Mapping[str, Any] | None, now: Mapping[str, Any], *, allow_changed: bool) -> None:
-    changed = [name for name in now if before is not None and before.get(name) != now[name]]
-    if changed and not allow_changed:
-        raise RunChanged(
-            f"a run that goes on must keep its data and its space, but the content of the {' and the '.join(changed)} "
-            "has changed since it began. Restore it, choose another --out, or add --allow-changed: then old and new "
-            "trials stand side by side although they are not comparable."
-        )
 
 
 def _chain_reference(data: Dataset) -> Candidate:

@@ -53,8 +53,8 @@ def search_command(settings: Settings, out: Path, *, allow_changed: bool = False
     return run_search(settings, out, data_of, allow_changed=allow_changed, head_start=age)
 
 
-def data_of(settings: Settings, folder: Path) -> Dataset:
-    """The data that the settings name, decoded into `folder`."""
+def data_of(settings: Settings, folder: Path, expected: str | None = None) -> Dataset:
+    """The data that the settings name, decoded into `folder`. Raises RunChanged unless they have that fingerprint."""
     return open_data(
         settings.data,
         folder,
@@ -62,6 +62,7 @@ def data_of(settings: Settings, folder: Path) -> Dataset:
         groups=settings.groups,
         size=settings.size,
         seed=settings.seed or 0,
+        expected=expected,
     )
 
 

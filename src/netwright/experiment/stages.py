@@ -102,6 +102,8 @@ class Stages:
         ended = self.loop.run(["baseline", "search"], self._search_is_over)
         if self.opened.settings.rival and ended.why in ("until", "exhausted"):
             ended = self.loop.run(["baseline", "rival"], self._rival_is_over)
+        if ended.why in ("until", "exhausted"):
+            self.loop.run(["baseline", "search", "rival"], self._time_is_over, draw=False)
         return ended
 
     def _search_is_over(self, loop: Loop) -> bool:
@@ -109,10 +111,13 @@ class Stages:
         share = (1 - FINAL_SHARE) * (0.5 if self.opened.settings.rival else 1.0)
         return budget.used_time(spent) >= share or budget.used(spent) >= 1
 
+    def _time_is_over(self, loop: Loop) -> bool:
+        return self.opened.settings.budget.used_time(loop.spent()) >= 1 - FINAL_SHARE
+
     def _rival_is_over(self, loop: Loop) -> bool:
         budget, assigned = self.opened.settings.budget, loop.book.assigned
         equal = budget.trials is not None and assigned.get("rival", 0) >= assigned.get("search", 0)
-        return equal or budget.used_time(loop.spent()) >= 1 - FINAL_SHARE
+        return equal or self._time_is_over(loop)
 
     def final(self) -> list[TrialId]:
         """Train the finalists to the end, and give those of this stage that have a network.

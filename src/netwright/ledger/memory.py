@@ -28,17 +28,20 @@ class MemoryLedger(Ledger):
         """See `Ledger.replay`."""
         position = max(after, 0)
         while position < len(self._rows):
-            at, kind, trial, text = self._rows[position]
+            yield self._stored(position)
             position += 1
-            yield Stored(position, at, decode(kind, trial, text))
 
     def of_trial(self, trial: TrialId) -> list[Stored]:
         """See `Ledger.of_trial`."""
-        return [stored for stored, row in zip(self.replay(), self._rows, strict=True) if row[2] == trial]
+        return [self._stored(position) for position, row in enumerate(self._rows) if row[2] == trial]
 
     def facts(self) -> list[Stored]:
         """See `Ledger.facts`."""
-        return [stored for stored, row in zip(self.replay(), self._rows, strict=True) if row[1] == "noted"]
+        return [self._stored(position) for position, row in enumerate(self._rows) if row[1] == "noted"]
+
+    def _stored(self, position: int) -> Stored:
+        at, kind, trial, text = self._rows[position]
+        return Stored(position + 1, at, decode(kind, trial, text))
 
     def close(self) -> None:
         """Nothing to give back: the events stay for whoever holds the object."""
