@@ -77,7 +77,7 @@ def test_fault_01_inline_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     rng = random.Random(3)
     killed = tmp_path / "killed"
     while True:
-        driver = drive(killed, "--trials", "60", "--pause", "0.005")
+        driver = drive(killed, "--trials", "60", "--pause", "0.03")
         try:
             driver.wait(0.3 + rng.random() * 0.5)
         except subprocess.TimeoutExpired:
