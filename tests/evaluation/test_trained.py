@@ -121,6 +121,14 @@ def test_a_network_that_is_too_slow_is_not_trained(digits: Path, tmp_path: Path)
     assert heard == []
 
 
+def test_auto_precision_is_timed_and_recorded(digits: Path, tmp_path: Path) -> None:
+    evaluated = run("train", tmp_path / "job", digits, network(Dataset.open(digits)), settings={"precision": "auto"})
+    assert evaluated.notes["precision"] == evaluated.notes["probe"]["precision"]
+    assert evaluated.notes["probe"]["fp32_ms"] > 0
+    with pytest.raises(InputError, match="'fp8'"):
+        run("train", tmp_path / "b", digits, network(Dataset.open(digits)), settings={"precision": "fp8"})
+
+
 def test_fault_09_divergence_is_the_candidates_own_result(digits: Path, tmp_path: Path) -> None:
     candidate = network(Dataset.open(digits), optimizer="sgd", lr=100.0, weight_decay=10.0)
     with pytest.raises(Diverged):

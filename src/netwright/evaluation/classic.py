@@ -29,7 +29,7 @@ from netwright.core.measurement import Measurement
 from netwright.data.dataset import Dataset
 from netwright.evaluation.fitted import Arrays, answers, features, pooling, save_arrays
 from netwright.evaluation.metrics import measure_answers
-from netwright.evaluation.trained import read_proposal, validation_indices
+from netwright.evaluation.reading import read_proposal, validation_indices
 
 MOST_ROWS = 10_000
 TREES, TREES_A_TURN = 200, 20

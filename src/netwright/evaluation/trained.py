@@ -24,27 +24,24 @@ Artefacts
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 
-from netwright.core.errors import DataError, InputError
+from netwright.core.errors import InputError
 from netwright.core.job import Diverged, Evaluated, Job, Report
 from netwright.core.measurement import Measurement
 from netwright.core.plan import Plan
 from netwright.core.task import TaskSpec
-from netwright.core.trial import Proposal
 from netwright.data.dataset import Dataset
 from netwright.evaluation.metrics import measure_answers
+from netwright.evaluation.probe import time_precisions
+from netwright.evaluation.reading import plan_of, read_proposal, torch_threads, validation_indices
 from netwright.networks.build import build
 from netwright.networks.onnx import to_onnx
 from netwright.networks.weights import random_weights
-from netwright.spaces.keys import verify
-from netwright.spaces.shapes import plan
 from netwright.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from netwright.training.fit import Fitted, Precision, fit
 from netwright.training.predict import logits, softmax
@@ -64,24 +61,29 @@ def train(job: Job, report: Report) -> Evaluated:
         return Evaluated(measured, _layers(network_plan, job.folder), {**notes, "infeasible": reason})
 
     checkpoint = job.inputs.get("checkpoint")
-    precision = _precision(job)
-    network = build(network_plan, data.task, seed=job.seed)
+    device = settings.get("device", "cpu")
+    recipe = proposal.candidate.recipe
+    precision = settings.get("precision", "fp32")
     with torch_threads(settings.get("threads", 1)):
+        if precision == "auto":
+            probed = time_precisions(network_plan, data, recipe, seed=job.seed, device=device)
+            precision, notes["probe"] = probed.precision, probed.to_json()
+        network = build(network_plan, data.task, seed=job.seed)
         fitted = fit(
             network,
             data,
             data.task,
-            proposal.candidate.recipe,
+            recipe,
             epochs=proposal.fidelity.epochs,
             seed=job.seed,
             precision=precision,
-            device=settings.get("device", "cpu"),
+            device=device,
             resume=None if checkpoint is None else load_checkpoint(checkpoint),
             report=report,
             trunk=proposal.fidelity.trunk,
         )
         indices = validation_indices(data)
-        outputs = logits(network, data.images, indices, device=settings.get("device", "cpu"))
+        outputs = logits(network, data.images, indices, device=device)
     if not np.isfinite(outputs).all():
         raise Diverged("the network's outputs are not finite")
     probabilities = softmax(outputs)
@@ -115,41 +117,6 @@ def _precision(job: Job) -> Precision:
     if wanted not in ("fp32", "bf16"):
         raise InputError(f"a precision must be fp32, bf16 or auto, but got {wanted!r}")
     return cast(Precision, wanted)
-
-
-def read_proposal(job: Job) -> Proposal:
-    """The job's proposal. Raises InputError when it has none."""
-    if job.proposal is None:
-        raise InputError(f"a job of kind {job.evaluation!r} must have a proposal, but this one has none")
-    return Proposal.from_json(job.proposal)
-
-
-def plan_of(proposal: Proposal, task: TaskSpec) -> Plan:
-    """The plan of a proposal's network, its key recomputed. Raises CandidateError when it cannot be built."""
-    architecture = proposal.candidate.architecture
-    if architecture is None:
-        raise InputError(f"a network must have an architecture, but a {proposal.candidate.kind} has none")
-    verify(proposal.candidate)
-    return plan(architecture, task)
-
-
-def validation_indices(data: Dataset) -> np.ndarray[Any, np.dtype[np.integer[Any]]]:
-    """Images to score on. Raises DataError when there are none."""
-    indices = data.indices("validation")
-    if len(indices) == 0:
-        raise DataError("a data set must have a validation split to score on, but it is empty; use another split")
-    return indices
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use `count` threads, then as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _costs(

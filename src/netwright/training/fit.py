@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import nn
 
 from netwright.core.candidate import Scalar
+from netwright.core.errors import InputError
 from netwright.core.job import Diverged, Report
 from netwright.core.seeding import derive
 from netwright.core.task import TaskSpec
@@ -38,6 +39,7 @@ from netwright.training.recipe import (
 from netwright.training.step import Stepper
 
 Precision = Literal["fp32", "bf16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 CURVE_IMAGES = 2000
 """The learning curve is taken on at most so many validation images, evenly spaced; the score is not."""
@@ -86,9 +88,12 @@ def fit(
 
     CUDA and MPS go through the same code; what is tested here is the CPU.
     Raises Diverged at the first loss or weight that is not finite, OutOfMemory when a quarter of the batch is still
-    too much, CandidateError for a recipe that cannot be read, InputError for a checkpoint of another network.
+    too much, CandidateError for a recipe that cannot be read, InputError for a checkpoint of another network or
+    an unknown precision.
     """
     settings = read_recipe(recipe)
+    if precision not in PRECISIONS:
+        raise InputError(f"precision must be {' or '.join(PRECISIONS)}, but got {precision!r}")
     train = data.indices("train")
     batch = batch_size(settings.batch, len(train))
     steps = math.ceil(len(train) / batch)
