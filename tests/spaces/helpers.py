@@ -6,8 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from netwright.core.candidate import Architecture
+from netwright.core.errors import CandidateError
 from netwright.core.plan import Plan
 from netwright.core.task import TaskSpec
+from netwright.spaces.shapes import plan
 
 
 def task(channels: int = 1, height: int = 28, width: int = 28, classes: int = 10) -> TaskSpec:
@@ -15,7 +18,13 @@ def task(channels: int = 1, height: int = 28, width: int = 28, classes: int = 10
     return TaskSpec((channels, height, width), labels, (0.4,) * channels, (0.2,) * channels)
 
 
-SHAPES = [(1, 8, 8), (1, 28, 28), (3, 64, 64), (3, 40, 100)]
+def plan_or_error(architecture: Architecture, spec: TaskSpec) -> Plan | CandidateError:
+    """The plan, or why there is none."""
+    try:
+        return plan(architecture, spec)
+    except CandidateError as error:
+        return error
+
 
 FUNCTIONS = {
     "relu": functional.relu,

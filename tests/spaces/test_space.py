@@ -221,7 +221,7 @@ def test_a_reference_holds_no_choice():
         (lambda: Recipe(augment="flip+shift"), "augment must be one of"),
         (lambda: Cell(nodes=1), "nodes must be"),
         (lambda: Cell(inputs=0), "inputs must be"),
-        (lambda: choose(), "at least one"),
+        (choose, "at least one"),
         (lambda: choose(3, 3), "given twice"),
         (lambda: choose(3, Conv()), "plain values or parts"),
         (lambda: integer(1.5, 2), "whole numbers"),

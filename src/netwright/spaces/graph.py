@@ -27,6 +27,7 @@ from netwright.core.errors import CandidateError
 
 MOST_NODES = 4_000
 MOST_TERMS = 500
+MOST_MULTIPLES = 1_000_000
 MOST_COPIES = 8
 
 ZERO = -1
@@ -162,8 +163,11 @@ class _Builder:
             fitted = self._fit(source, channels, scale, address)
             for term, count in self.terms.get(fitted, ((fitted, 1),)):
                 counts[term] = counts.get(term, 0) + count
-        if len(counts) > MOST_TERMS:
-            raise CandidateError(f"a sum may have {MOST_TERMS} terms, but this one has {len(counts)}", address)
+        if len(counts) > MOST_TERMS or max(counts.values()) > MOST_MULTIPLES:
+            raise CandidateError(
+                f"a sum may have {MOST_TERMS} terms, each up to {MOST_MULTIPLES:,} times, but this one has more",
+                address,
+            )
         terms = tuple(sorted(counts.items()))
         if ("Sum", terms) not in self.known:
             inputs = tuple(counts)
@@ -213,12 +217,11 @@ class _Builder:
             source = self.flat(source, address)
         if channels is None or self.sizes[source].channels == channels:
             return source
+        if not isinstance(channels, int):
+            return source  # the task decides both, and may decide alike; the plan says so where it does not
         if scale == VECTOR:
             return self.linear(source, channels, None, True, address)
-        width = channels if isinstance(channels, int) else None
-        if width is None:
-            raise CandidateError(f"cannot sum inputs whose channels the task decides ({channels})", address)
-        return self.block("Conv", _conv(kernel=1, act=None), source, width, 1, address)
+        return self.block("Conv", _conv(kernel=1, act=None), source, channels, 1, address)
 
     # --- layers ----------------------------------------------------------------------------------------------------
 

@@ -228,9 +228,9 @@ def check_layers(layers: object) -> None:
 
 def _check_list(layers: object, place: str, depth: int, count: int) -> int:
     if not isinstance(layers, list | tuple):
-        raise CandidateError(f"must be a list of layers, but got {type(layers).__name__}", place)
+        raise _wrong(f"must be a list of layers, but got {type(layers).__name__}", place)
     if depth > DEEPEST_NESTING:
-        raise CandidateError(f"layers may nest {DEEPEST_NESTING} deep, but these go deeper", place)
+        raise _wrong(f"layers may nest {DEEPEST_NESTING} deep, but these go deeper", place)
     for position, record in enumerate(layers):
         count = _check_layer(record, f"{place}/{position}", depth, count)
     return count
@@ -238,26 +238,26 @@ def _check_list(layers: object, place: str, depth: int, count: int) -> int:
 
 def _check_layer(record: object, place: str, depth: int, count: int) -> int:
     if not isinstance(record, Mapping):
-        raise CandidateError(f"a layer must be an object, but got {type(record).__name__}", place)
+        raise _wrong(f"a layer must be an object, but got {type(record).__name__}", place)
     name, address = record.get("layer"), record.get("address")
     if not isinstance(address, str) or len(address) > 1_000:
-        raise CandidateError("a layer must have an `address`, a text of up to 1,000 characters", place)
+        raise _wrong("a layer must have an `address`, a text of up to 1,000 characters", place)
     kind = LAYERS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise CandidateError(f"unknown layer {_short(name)}; known are {', '.join(LAYERS)}", place)
+        raise _wrong(f"unknown layer {_short(name)}; known are {', '.join(LAYERS)}", place)
     rules = rules_of(kind)
     nested = ("edges",) if kind is Cell else kind.parts
     for key in record:
         if key not in rules and key not in nested and key not in ("layer", "address"):
             known = ", ".join([*rules, *nested]) or "none"
-            raise CandidateError(f"unknown field {_short(key)} of {name}; known are {known}", place)
+            raise _wrong(f"unknown field {_short(key)} of {name}; known are {known}", place)
     for key, rule in rules.items():
         fault = rule.fault(record.get(key)) if key in record else "is missing"
         if fault is not None:
             given = f", but got {_short(record[key])}" if key in record else ""
-            raise CandidateError(f"{key} of {name} {fault}{given}", place)
+            raise _wrong(f"{key} of {name} {fault}{given}", place)
     if count >= MOST_LAYERS:
-        raise CandidateError(f"a network may have {MOST_LAYERS:,} layers, but this one has more", place)
+        raise _wrong(f"a network may have {MOST_LAYERS:,} layers, but this one has more", place)
     count += 1
     if kind is Cell:
         return _check_edges(record, place, depth, count)
@@ -270,23 +270,27 @@ def _check_edges(record: Mapping[str, Any], place: str, depth: int, count: int) 
     """The edges of a resolved cell: objects with `from`, `to` and a `body` of layers, each pair once."""
     edges = record.get("edges")
     if not isinstance(edges, list | tuple):
-        raise CandidateError("a Cell must have a list of `edges`", place)
+        raise _wrong("a Cell must have a list of `edges`", place)
     seen = set()
     for edge in edges:
         if not isinstance(edge, Mapping) or set(edge) != {"from", "to", "body"}:
-            raise CandidateError("an edge of a Cell must be an object with `from`, `to` and `body`", place)
+            raise _wrong("an edge of a Cell must be an object with `from`, `to` and `body`", place)
         source, target = edge["from"], edge["to"]
         if type(source) is not int or type(target) is not int or not 0 <= source < target < record["nodes"]:
-            raise CandidateError(
+            raise _wrong(
                 f"an edge must lead from an earlier to a later of {record['nodes']} nodes, "
                 f"but got {_short(source)} to {_short(target)}",
                 place,
             )
         if (source, target) in seen:
-            raise CandidateError(f"the edge {source}-{target} is given twice", place)
+            raise _wrong(f"the edge {source}-{target} is given twice", place)
         seen.add((source, target))
         count = _check_list(edge["body"], f"{place}/edge/{source}-{target}", depth + 1, count + 1)
     return count
+
+
+def _wrong(message: str, place: str) -> CandidateError:
+    return CandidateError(message, place if len(place) <= 120 else f"{place[:60]}…{place[-40:]}")
 
 
 def _short(value: object) -> str:

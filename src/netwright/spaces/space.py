@@ -18,7 +18,6 @@ from netwright.spaces.layers import DEEPEST_NESTING, Layer
 from netwright.spaces.recipe import Recipe
 from netwright.spaces.walk import Decider, Replay, Resolved, Sample, enumerate_walks, walk
 
-
 LARGEST_COUNT = 20_000
 """Spaces of more candidates than this are not enumerated to count the different ones."""
 
