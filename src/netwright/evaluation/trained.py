@@ -2,7 +2,8 @@
 
 Settings
     data          folder that `Dataset.open` takes
-    precision     fp32, bf16, or auto: whichever trains this network faster here (default fp32)
+    precision     fp32, bf16, or auto: whichever trains this network faster here (default fp32); the notes hold
+                  `precision`, and `probe` where it was timed
     device        cpu, cuda or mps (default cpu)
     threads       of torch (default 1)
     measure       list of `latency` and `memory`, measured on the untrained network before training (default none)
@@ -26,7 +27,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ from netwright.networks.build import build
 from netwright.networks.onnx import to_onnx
 from netwright.networks.weights import random_weights
 from netwright.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
-from netwright.training.fit import Fitted, Precision, fit
+from netwright.training.fit import Fitted, fit
 from netwright.training.predict import logits, softmax
 
 HARDWARE = ("latency", "memory")
@@ -106,17 +107,6 @@ def train(job: Job, report: Report) -> Evaluated:
         "resumed": checkpoint is not None,
     }
     return Evaluated(measured, artefacts, notes)
-
-
-def _precision(job: Job) -> Precision:
-    wanted = job.settings.get("precision", "fp32")
-    if wanted == "auto":
-        from netwright.evaluation.probe import probe
-
-        wanted = probe(job).notes["precision"]
-    if wanted not in ("fp32", "bf16"):
-        raise InputError(f"a precision must be fp32, bf16 or auto, but got {wanted!r}")
-    return cast(Precision, wanted)
 
 
 def _costs(
