@@ -115,7 +115,7 @@ def test_fault_03_a_driver_that_forgets_to_close_leaves_nothing(tmp_path: Path) 
 
 
 def test_the_death_of_the_keeper_loses_its_attempts_and_no_more(executor: LocalExecutor, tmp_path: Path) -> None:
-    executor.submit(scripted_job(1, tmp_path, "hang"), FREE)
+    executor.submit(scripted_job(1, tmp_path, "hang_holding_interpreter"), FREE)
     process = reported(executor)["process"]
     keeper = psutil.Process(process).parent()
     assert keeper is not None
@@ -163,6 +163,7 @@ def test_fault_25_workers_are_forked_from_a_process_that_ran_imports_only(tmp_pa
         notes = final.evaluated.notes
         [keeper] = psutil.Process().children()
         assert notes["parent"] == keeper.pid
+        assert os.getsid(keeper.pid) == keeper.pid, "signals of the driver's terminal do not reach it"
         assert keeper.num_threads() == 1, "a thread in the fork server would be missing in its forks"
         mapped = {Path(entry.path).name for entry in keeper.memory_maps()}
         assert any(name.startswith("libtorch") for name in mapped), "torch was preloaded"

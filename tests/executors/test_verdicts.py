@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,7 +103,16 @@ def test_counters_of_the_kernel(tmp_path: Path) -> None:
 
 def test_a_process_that_is_gone_uses_nothing() -> None:
     gone = 2**22 + 1
-    assert resident(gone) == private(gone) == beyond(gone, 0) == 0 and cpu_seconds(gone) == 0.0
+    assert resident(gone) == private(gone) == 0 and cpu_seconds(gone) == 0.0
+
+
+def test_fault_07_a_dead_process_gives_no_reading() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert beyond(child.pid, 0)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert beyond(child.pid, 0) is None, "it is not yet reaped, and the memory it had is unknown"
+    child.communicate()
 
 
 def test_sigkill_is_named() -> None:

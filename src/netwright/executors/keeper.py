@@ -198,9 +198,15 @@ class Keeper:
             if child.end_at is not None and now >= child.end_at:
                 self._kill(child, child.end_cause)
             elif child.cap is not None and read_memory:
-                child.memory = beyond(child.process, child.idle)
-                if child.memory > child.cap:
-                    self._kill(child, "memory")
+                self._read_memory(child, child.cap)
+
+    def _read_memory(self, child: Child, cap: int) -> None:
+        reading = beyond(child.process, child.idle)
+        if reading is None:
+            return  # killed, it gave its memory back before it could be reaped: the reading before this one counts
+        child.memory = reading
+        if reading > cap:
+            self._kill(child, "memory")
 
     def _kill(self, child: Child, cause: Cause) -> None:
         # Killed together, the worker cannot wait for its children, and their time would be counted nowhere.
@@ -208,11 +214,6 @@ class Keeper:
         child.cause = cause
         with suppress(ProcessLookupError):
             os.kill(child.process, signal.SIGKILL)
-        self._kill_group(child.process)
-
-    def _kill_group(self, leader: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(leader, signal.SIGKILL)
 
     def _reap(self) -> None:
         """Take leave of every process that ended, and tell the driver of the workers among them."""
@@ -225,7 +226,9 @@ class Keeper:
                 return
             child = self._children.pop(process, None)
             if child is not None:
-                self._kill_group(process)
+                # Where orphans are not adopted (no subreaper), the group is all that can be found of them.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process, signal.SIGKILL)
                 self._tell_ended(child, os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime)
             self._sweep()
 
@@ -261,7 +264,6 @@ class Keeper:
         last = time.monotonic() + LAST_SECONDS
         while time.monotonic() < last:
             for process in self._children:
-                self._kill_group(process)
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
             self._reap()

@@ -27,9 +27,12 @@ def private(process: int) -> int:
     return _sum_kilobytes(_PROC / str(process) / "smaps_rollup", ("Private_Clean:", "Private_Dirty:"))
 
 
-def beyond(process: int, idle: int) -> int:
-    """Bytes that a process and its descendants hold beyond `idle`."""
-    return max(0, resident(process) - idle) + sum(private(child) for child in descendants(process))
+def beyond(process: int, idle: int) -> int | None:
+    """Bytes that a process and its descendants hold beyond `idle`; None once it is gone, or on its way."""
+    own = resident(process)
+    if own == 0:
+        return None
+    return max(0, own - idle) + sum(private(child) for child in descendants(process))
 
 
 def children(process: int) -> list[int]:

@@ -132,6 +132,16 @@ class ExecutorSuite(ABC):
         assert epochs == list(range(25))
         assert isinstance(events[0], AttemptStarted) and isinstance(events[-1], AttemptFinished)
 
+    def test_a_driver_that_was_busy_hears_everything(self, executor: Executor, tmp_path: Path) -> None:
+        for trial in range(executor.workers):
+            executor.submit(scripted_job(trial, tmp_path, "artefact"), FREE)
+        last = time.monotonic() + PATIENCE
+        while len(list(tmp_path.glob("*/curve.txt"))) < executor.workers and time.monotonic() < last:
+            time.sleep(0.05)
+        time.sleep(0.3)  # by now they have ended, and nobody listened
+        events = drain_until(executor, lambda events: len(finals(events)) == executor.workers)
+        assert all(isinstance(event, AttemptFinished) for event in finals(events))
+
     def test_slots_are_counted(self, executor: Executor, tmp_path: Path) -> None:
         assert executor.slots() == executor.workers
         for trial in range(executor.workers):
