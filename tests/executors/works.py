@@ -10,6 +10,7 @@ import stat
 import sys
 import threading
 import time
+from types import ModuleType
 
 from netwright.core.job import Evaluated, Job, Report
 
@@ -32,7 +33,18 @@ def facts(job: Job, report: Report) -> Evaluated:
     if torch is not None:
         notes["torch_threads"] = torch.get_num_threads()
         notes["cuda"] = torch.cuda.is_initialized()
+        notes["imported_by_a_step"] = imported_by_a_step(torch)
     return Evaluated({}, notes=notes)
+
+
+def imported_by_a_step(torch: ModuleType) -> int:
+    """How many modules one step of training imports that were not there before."""
+    before = set(sys.modules)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.zeros(1, 2)).sum().backward()
+    optimizer.step()
+    return len(set(sys.modules) - before)
 
 
 def greet(greeting: str, job: Job, report: Report, *, mark: str = "") -> Evaluated:

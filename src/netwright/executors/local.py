@@ -42,8 +42,12 @@ from netwright.executors.wire import (
     work_to_json,
 )
 
-PRELOAD = ("torch", "numpy")
-"""Imported once, before any worker is forked. Names of modules only: nothing may run there but their import."""
+PRELOAD = ("torch", "torch._dynamo", "numpy")
+"""Imported once, before any worker is forked. Names of modules only: nothing may run there but their import.
+
+`torch._dynamo` is what the first optimiser of a process imports by itself, which takes half a second of every trial
+otherwise. A caller adds the modules of its work; one that starts threads on import (onnxruntime) must not be among them.
+"""
 
 PREEMPTION_GRACE = 30.0
 """Seconds that a worker has, after SIGTERM, to write a checkpoint."""
