@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice, pairwise
 from random import Random
 from statistics import mean
@@ -10,7 +11,7 @@ from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Continue, Fidelity, Fresh, Proposal, TrialId
-from netwright.strategies import NSGA2, Halving, RandomSearch, RegularizedEvolution
+from netwright.strategies import NSGA2, Halving, RandomSearch, RegularizedEvolution, Strategy
 from netwright.strategies.halving import WINDOW
 from netwright.testing.simulate import Answer, Simulated, simulate
 from netwright.testing.toys import Grid, measured, power_curve, toy_costs
@@ -215,7 +216,18 @@ def test_memory_is_bounded_by_the_window() -> None:
 
 # -- learning curves with a known best ---------------------------------------------------------------------------------
 
-RUNGS = (1, 3, 9, 27, 81)
+RUNGS = (3, 9, 27, 81)
+
+
+class Each(Strategy):
+    """Every option of a one-slot grid once, in a shuffled order."""
+
+    def ask(self) -> Iterator[Proposal]:
+        assert isinstance(self.space, Grid)
+        options = list(range(self.space.sizes[0]))
+        Random(self.seed).shuffle(options)
+        for option in options[self.asked :]:
+            yield self.propose(self.space.candidate((option,)), origin="random")
 
 
 class Curves(Grid):
@@ -224,14 +236,14 @@ class Curves(Grid):
     def __init__(self, seed: int) -> None:
         super().__init__((500,))
         rng = Random(seed)
-        self.curves = [(rng.uniform(0.6, 0.95), rng.uniform(0.2, 0.5), rng.uniform(0.5, 1)) for _ in range(500)]
+        self.curves = [(rng.uniform(0.6, 0.95), rng.uniform(0.2, 0.35), rng.uniform(0.5, 1)) for _ in range(500)]
 
     def accuracy(self, proposal: Proposal, rng: Random) -> Answer:
         (index,) = self.point(proposal.candidate)
         return measured(accuracy=power_curve(*self.curves[index], proposal.fidelity.epochs) + rng.gauss(0, 0.005))
 
     def search(self, seed: int, workers: int) -> Simulated:
-        halving = Halving(RandomSearch(self, GOAL, seed=seed, costs=toy_costs), rungs=RUNGS)
+        halving = Halving(Each(self, GOAL, seed=seed, costs=toy_costs), rungs=RUNGS)
         return simulate(
             halving,
             self.accuracy,
@@ -243,10 +255,11 @@ class Curves(Grid):
         )
 
     def place(self, run: Simulated) -> int:
-        """How many curves end higher than the best at the highest rung reached."""
+        """How many curves end higher, at the last rung and without noise, than the best that was found."""
+        ends = [power_curve(*curve, RUNGS[-1]) for curve in self.curves]
         best = max(run.answers, key=lambda t: (run.proposals[t].fidelity.epochs, run.answers[t]["accuracy"].value))
         (index,) = self.point(run.proposals[best].candidate)
-        return sum(curve[0] > self.curves[index][0] for curve in self.curves)
+        return sum(end > ends[index] for end in ends)
 
 
 def near_best(seeds: int, workers: int) -> int:
@@ -255,7 +268,7 @@ def near_best(seeds: int, workers: int) -> int:
     for seed in range(seeds):
         curves = Curves(seed)
         run = curves.search(seed, workers)
-        assert run.epochs <= 0.2 * 500 * RUNGS[-1] + 64 * RUNGS[-1]
+        assert run.epochs <= 0.2 * 500 * RUNGS[-1] + RUNGS[-1]
         found += curves.place(run) < 10
     return found
 
@@ -288,11 +301,11 @@ def test_lost_and_failed_trials_are_borne() -> None:
         fate = rng.random()
         return "lost" if fate < 0.1 else "crashed" if fate < 0.2 else curves.accuracy(proposal, rng)
 
-    halving = Halving(RandomSearch(curves, GOAL, seed=1, costs=toy_costs), rungs=RUNGS)
+    halving = Halving(Each(curves, GOAL, seed=1, costs=toy_costs), rungs=RUNGS)
     run = simulate(halving, evaluate, trials=400, workers=16, duration=lambda p, rng: rng.lognormvariate(0, 1.5))
     starts = [p.start.trial for p in run.proposals.values() if isinstance(p.start, Continue)]
     assert set(starts) <= run.answers.keys()
-    again = Halving(RandomSearch(curves, GOAL, seed=1, costs=toy_costs), rungs=RUNGS)
+    again = Halving(Each(curves, GOAL, seed=1, costs=toy_costs), rungs=RUNGS)
     for event in run.events:
         again.tell(event)
     assert list(islice(again.ask(), 10)) == list(islice(halving.ask(), 10))

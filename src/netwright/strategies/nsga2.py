@@ -6,7 +6,8 @@ last in the last front leaves. Limits by constraint domination.
 
 Where this deviates: (mu + 1) instead of generations, so that no worker waits; costs on a logarithmic metric are
 spread on its logarithm; members trained to different rungs are compared on the highest rung both have reached, and
-spread on the highest that their whole front has; the child is mutated in exactly one decision.
+spread on the highest that their whole front has; the child is mutated in exactly one decision, and has two parents in
+half of the cases instead of nine in ten (better on the toy of the algorithm's page).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class NSGA2(Strategy):
         seed: int,
         costs: CostFunction,
         population: int = 12,
-        crossover: float = 0.9,
+        crossover: float = 0.5,
     ) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         if population < 2 or not 0 <= crossover <= 1:

@@ -61,7 +61,7 @@ def simulate(
     seed: int = 0,
     stop: Callable[[Simulated], bool] = lambda so_far: False,
 ) -> Simulated:
-    """Run until `trials` proposals were recorded and answered, the source is empty, or `stop` says so.
+    """Run until `trials` proposals are recorded, the source is empty, or `stop` says so; then let the rest end.
 
     `evaluate` and `duration` get a random state that depends on `seed` and the trial's number alone.
     """
@@ -103,8 +103,8 @@ def simulate(
             done.epochs += proposal.fidelity.epochs - _epochs_before(proposal, done.proposals)
         return True
 
-    while not stop(done):
-        while len(running) < workers and open_next():
+    while True:
+        while len(running) < workers and not stop(done) and open_next():
             pass
         if not running:
             break
