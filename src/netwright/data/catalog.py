@@ -74,6 +74,7 @@ def arrays_data(
     classes: Sequence[str] | None = None,
     size: str | None = None,
     seed: int = 0,
+    expected: str | None = None,
 ) -> Dataset:
     """Arrays from Python as a data set in `folder`: images (N, height, width), (N, height, width, channels), or flat
     features (N, F), which become pictures of 1 x 1 pixel with a channel a feature.
@@ -82,7 +83,8 @@ def arrays_data(
     training part; features between a pair of bounds each, which leave out values far beyond the middle 98 %. The bounds
     are in `Dataset.decode`. `split` holds 0, 1 or 2 an image and is kept as it is, even without a test part
     (`split.make_split` makes one); without it all three parts are made. `groups` holds any value an image. `classes`
-    names the labels 0, 1, …; without it the distinct labels, sorted, are the classes. Raises DataError.
+    names the labels 0, 1, …; without it the distinct labels, sorted, are the classes. With `expected`, a fingerprint,
+    other data raise RunChanged and leave the folder as it was. Raises DataError.
     """
     pixels, values = np.asarray(images), np.asarray(labels)
     if values.dtype.kind == "O":
@@ -97,10 +99,10 @@ def arrays_data(
         "size": size,
         "seed": seed,
     }
-    stored = _reusable(Path(folder), request, None)
+    stored = _reusable(Path(folder), request, expected)
     if stored is not None:
         return stored
-    return store(found, numbers, Path(folder), request, complete=parts is None, expected=None, progress=None)
+    return store(found, numbers, Path(folder), request, complete=parts is None, expected=expected, progress=None)
 
 
 def find_source(source: str | Path) -> Source:

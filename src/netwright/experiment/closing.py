@@ -1,4 +1,4 @@
-"""How a run closes: finalists side by side, the winner by validation, the test split read once, the verdict."""
+"""How a run closes: finalists side by side, the winner by validation, and the test split, if there is one, read once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ class Closing:
     trials: Sequence[TrialId]
 
     def run(self) -> TrialId:
-        """Measure, choose, test; give the winner. The facts `measured` and `test` hold what was found."""
+        """Measure, choose, test; give the winner. The facts `measured` and `test` hold what was found.
+
+        Data without a test split leave out the test; the verdict then says so.
+        """
         opened = self.stages.opened
         contenders = self._contenders()
         measured = self._measure(contenders)
@@ -53,7 +56,8 @@ class Closing:
                 "measurements": {str(trial): measurements_to_json(m) for trial, m in measured.items()},
             },
         )
-        self._test(contenders)
+        if len(opened.data.indices("test")):
+            self._test(contenders)
         return best
 
     @property

@@ -63,7 +63,11 @@ def examine_run(folder: Path) -> Examined:
     driver = holder(folder)
     if driver is not None:
         found = {"driver": {"host": driver.host, "process": driver.pid}, "damage": [], "healthy": True}
-        return found, [f"a search runs on this folder ({driver.host}, process {driver.pid}); nothing was examined"], True
+        return (
+            found,
+            [f"a search runs on this folder ({driver.host}, process {driver.pid}); nothing was examined"],
+            True,
+        )
     with RunLock(folder):
         faults = damage(path)
         blobs = Blobs(folder / "blobs")

@@ -43,7 +43,9 @@ def describe_space(name: str) -> Described:
         lines.append(f"distinct networks: {found['distinct']:,}")
     if "distinct_published" in found:
         lines.append(f"distinct by the published rule: {found['distinct_published']:,}")
-    lines.append("some decisions exist only in some networks" if space.conditional else "every network has every decision")
+    lines.append(
+        "some decisions exist only in some networks" if space.conditional else "every network has every decision"
+    )
     lines.append("described for ten classes of 32 x 32 colour images; it scales to yours")
     return found, lines
 

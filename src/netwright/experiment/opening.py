@@ -16,17 +16,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import netwright
 from netwright.budget import Stopwatch
 from netwright.core.candidate import Candidate
 from netwright.core.errors import RunChanged
 from netwright.core.events import Clock, Noted
 from netwright.core.files import write_text
 from netwright.core.objective import Goal
+from netwright.core.task import TaskSpec
 from netwright.data.dataset import Dataset
 from netwright.executors import Executor, InlineExecutor, LocalExecutor
 from netwright.evaluation import work
-from netwright.experiment.settings import Settings, available_cores, resume
+from netwright.experiment.settings import PYTHON_SPACE, Settings, available_cores, resume
 from netwright.hardware.device import device_card
 from netwright.ledger.base import Ledger
 from netwright.ledger.blobs import Blobs
@@ -42,6 +42,9 @@ LIBRARIES = ("torch", "numpy", "scikit-learn", "onnxruntime")
 
 OpenData = Callable[[Settings, Path, str | None], Dataset]
 """Opens the data of settings in a folder; with a fingerprint, refuses any other data and leaves the folder alone."""
+
+MakeSpace = Callable[[TaskSpec], Space]
+"""A space that was given from Python, for the task of the data."""
 
 
 @dataclass(slots=True)
@@ -78,6 +81,7 @@ def open_run(
     open_data: OpenData,
     stack: ExitStack,
     *,
+    make_space: MakeSpace | None,
     allow_changed: bool,
     head_start: float,
 ) -> Opened:
@@ -96,7 +100,7 @@ def open_run(
         settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed)
     before = latest.get("about", {})
     data = open_data(settings, folder / "data", None if allow_changed else before.get("data"))
-    space = load_space(settings.space or "", data.task)
+    space = make_space(data.task) if make_space is not None else _named_space(settings, data.task)
     about = {"data": data.fingerprint, "space": space.fingerprint}
     if not allow_changed and before.get("space", space.fingerprint) != space.fingerprint:
         raise RunChanged(
@@ -115,7 +119,7 @@ def open_run(
         goal=settings.goal,
         data=data,
         space=space,
-        reference=space.reference or _chain_reference(data),
+        reference=space.reference or _reference(data),
         ledger=ledger,
         blobs=Blobs(folder / "blobs"),
         executor=executor,
@@ -139,10 +143,21 @@ def _seconds_so_far(ledger: Ledger) -> float:
     return seconds
 
 
-def _chain_reference(data: Dataset) -> Candidate:
-    reference = load_space("chain", data.task).reference
+def _named_space(settings: Settings, task: TaskSpec) -> Space:
+    if settings.space == PYTHON_SPACE:
+        raise RunChanged(
+            "the space of this run was given from Python and is not stored with it; go on from Python with the same "
+            "space: nw.search(…, space=…)"
+        )
+    return load_space(settings.space or "", task)
+
+
+def _reference(data: Dataset) -> Candidate:
+    """The hand-made network for spaces that bring none."""
+    name = "mlp" if data.decode.flat else "chain"
+    reference = load_space(name, data.task).reference
     if reference is None:
-        raise TypeError("the chain space must have a reference network")
+        raise TypeError(f"the {name} space must have a reference network")
     return reference
 
 
@@ -150,7 +165,7 @@ def _driver() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "process": os.getpid(),
-        "netwright": netwright.__version__,
+        "netwright": metadata.version("netwright"),
         "python": platform.python_version(),
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
         "system": f"{platform.system()} {platform.machine()}",

@@ -13,8 +13,9 @@ from types import FrameType
 from typing import Any
 
 import psutil
+from rich.console import Console
 
-from netwright.core.errors import NetwrightError
+from netwright.core.errors import InputError, NetwrightError
 from netwright.core.events import Noted
 from netwright.core.job import Allowance
 from netwright.core.objective import Goal
@@ -22,16 +23,16 @@ from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
 from netwright.experiment.closing import Closing
 from netwright.experiment.desk import Desk
-from netwright.experiment.opening import OpenData, Opened, open_run
+from netwright.experiment.opening import MakeSpace, OpenData, Opened, open_run
 from netwright.experiment.outcome import outcome
 from netwright.experiment.page import write_page
-from netwright.experiment.settings import Settings
+from netwright.experiment.settings import ARRAYS, Settings
 from netwright.experiment.shipping import export_trial
 from netwright.experiment.stages import Stages, baselines, find_ladder, search_source
 from netwright.experiment.view import command, data_facts, budget_in_words, view_of
 from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
-from netwright.reports.terminal import LiveView, end_summary, error_console, start_summary
+from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
 from netwright.reports.verdict import verdict
 
 LONGEST_TRIAL_SHARE = 0.4
@@ -55,6 +56,10 @@ def search_command(settings: Settings, out: Path, *, allow_changed: bool = False
 
 def data_of(settings: Settings, folder: Path, expected: str | None = None) -> Dataset:
     """The data that the settings name, decoded into `folder`. Raises RunChanged unless they have that fingerprint."""
+    if settings.data == ARRAYS:
+        raise InputError(
+            "the data of this run were given from Python as arrays; go on from Python with the same arrays"
+        )
     return open_data(
         settings.data,
         folder,
@@ -67,23 +72,41 @@ def data_of(settings: Settings, folder: Path, expected: str | None = None) -> Da
 
 
 def run_search(
-    given: Settings, out: Path, open_data: OpenData, *, allow_changed: bool = False, head_start: float = 0.0
+    given: Settings,
+    out: Path,
+    open_data: OpenData,
+    *,
+    make_space: MakeSpace | None = None,
+    allow_changed: bool = False,
+    head_start: float = 0.0,
+    quiet: bool = False,
+    page: bool = True,
 ) -> SearchEnded:
     """Search in the folder `out`, or go on there, until the budget is spent; then close the run.
 
-    Raises the errors of `open_run`, and NetwrightError when so many trials fail in a row that the search makes no sense.
+    `make_space` takes the place of the space that the settings name. `quiet` keeps the terminal still; without `page`
+    no report is written. Raises the errors of `open_run`, and NetwrightError when so many trials fail in a row that the search makes no sense.
     """
     with ExitStack() as stack:
-        opened = open_run(given, out, open_data, stack, allow_changed=allow_changed, head_start=head_start)
-        ended = _Drive(opened, stack).run()
+        opened = open_run(
+            given,
+            out,
+            open_data,
+            stack,
+            make_space=make_space,
+            allow_changed=allow_changed,
+            head_start=head_start,
+        )
+        ended = _Drive(opened, stack, silent_console() if quiet else error_console(), page).run()
     return SearchEnded(outcome(out), ended)
 
 
 class _Drive:
     """The run of one driver on an opened folder."""
 
-    def __init__(self, opened: Opened, stack: ExitStack) -> None:
+    def __init__(self, opened: Opened, stack: ExitStack, console: Console, page: bool) -> None:
         self.opened = opened
+        self.page = page
         goal, settings = opened.goal, opened.settings
         self.desk = Desk(
             goal=goal,
@@ -95,7 +118,7 @@ class _Drive:
                 fact.data["kinds"]: fact.data["precision"] for fact in opened.facts if fact.topic == "precision"
             },
         )
-        self.console = error_console()
+        self.console = console
         start_summary(self._understood(), goal, console=self.console)
         self.ladder = find_ladder(opened)
         view = stack.enter_context(LiveView(goal, title=opened.data.name, console=self.console))
@@ -151,7 +174,7 @@ class _Drive:
                 },
             )
         self.loop.tick(force=True)
-        html, _ = write_page(self.opened.folder)
+        html = write_page(self.opened.folder)[0] if self.page else None
         told = (self.opened.fact("outcome") or {}).get("verdict", "The search ended without a trained network.")
         folder = self.opened.folder
         end_summary(
@@ -175,7 +198,8 @@ class _Drive:
         if ended.why == "exhausted":
             self.console.print("Every candidate that the strategy proposes was tried already; the search ends here.")
         if ended.why == "failures":
-            write_page(self.opened.folder)
+            if self.page:
+                write_page(self.opened.folder)
             raise NetwrightError(
                 f"{self.loop.book.failures_in_a_row} trials in a row failed, so the search was stopped. The last one: "
                 f"{ended.detail}. See report.html and logs/ in {self.opened.folder}; what was recorded is kept."

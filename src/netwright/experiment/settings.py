@@ -22,6 +22,9 @@ from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
 DEFAULT_MINUTES = 10.0
 DEFAULT_STRATEGY = "nsga2+halving"
 DEFAULT_SPACE = "chain"
+ARRAYS = "(arrays)"
+PYTHON_SPACE = "(python)"
+"""What stands for data and for a space that were given from Python as objects; fingerprints tell them apart."""
 FREE = frozenset({"minutes", "trials", "cpu_seconds", "workers", "executor", "rival", "images"})
 
 

@@ -36,7 +36,8 @@ def view_of(folder: Path, *, images: bool | None = None) -> RunView:
         return blobs.get(blob) if blob is not None and blob in blobs else None
 
     test = data.indices("test")
-    with_images = settings.images if images is None else images
+    labels = np.asarray(data.labels)
+    with_images = len(test) > 0 and (settings.images if images is None else images)
     measured_side_by_side(history)
     return RunView(
         history=history,
@@ -45,7 +46,8 @@ def view_of(folder: Path, *, images: bool | None = None) -> RunView:
         facts=_facts(folder, history, settings, data),
         roles=_roles(history),
         files=files,
-        test_labels=np.asarray(data.labels)[test],
+        test_labels=labels[test] if len(test) else None,
+        validation_labels=labels[data.indices("validation")],
         test_names=[data.files[i] for i in test] if with_images else (),
         image=(lambda index: np.asarray(data.images[test[index]])) if with_images else None,
     )

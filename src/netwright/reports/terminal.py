@@ -31,8 +31,16 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def error_console() -> Console:
-    """A console on standard error; without colour when `NO_COLOR` is set or it is not a terminal."""
-    return Console(stderr=True, highlight=False)
+    """A console on standard error; without colour when `NO_COLOR` is set or it is not a terminal.
+
+    A notebook is no terminal: it gets a line now and then.
+    """
+    return Console(stderr=True, highlight=False, force_jupyter=False)
+
+
+def silent_console() -> Console:
+    """A console that shows nothing."""
+    return Console(quiet=True, force_terminal=False, force_jupyter=False)
 
 
 class LiveView:

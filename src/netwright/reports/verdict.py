@@ -2,20 +2,22 @@
 
 The winner is held against the hand-made network, the linear model, the random forest and the best random candidate
 on the same test images, by a paired bootstrap: both are scored on the same resampled images, so that what is hard for
-both does not blur the difference. A negative answer is said as plainly as a positive one.
+both does not blur the difference. A negative answer is said as plainly as a positive one. Without a test split the
+same is done on the validation images, and it is said that those figures flatter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netwright.core.history import Trial
-from netwright.core.measurement import Measurement
+from netwright.core.measurement import Measurement, Split
 from netwright.core.metrics import METRICS
 from netwright.core.seeding import derive
 from netwright.core.trial import FINISHED, OPEN, TrialId
@@ -28,7 +30,7 @@ CHANCE = 2.576  # two-sided 99 %: a gap between validation and test is remarked 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The winner against one rival, on the test split.
+    """The winner against one rival, on the test split, or the validation split where there is no test split.
 
     `difference` is the winner's value minus the rival's; `outcome` says whether its 90 % interval lies wholly on the
     better side (`beats`), on the worse side (`worse`) or on both (`equal`). `cost_ratios` are the rival's cost over
@@ -83,7 +85,7 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
     winner = view.trial(view.roles.winner)
     if winner is None:
         return Verdict(_no_winner(view))
-    tested = tested or compute_tested(view)
+    tested = _compute_validated(view) if view.test_labels is None else tested or compute_tested(view)
     value = tested.values.get(winner.id)
     if value is None:
         return Verdict(_untested(view, winner))
@@ -95,7 +97,7 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
         _about_test(view),
     )
     return Verdict(
-        reached=f"{_size(winner)} reaches {_reading(view.metric.metric, value)} on {_images(view)} it never saw",
+        reached=f"{_size(winner)} reaches {_reading(view.metric.metric, value)} on {_images(value)}",
         bad_news=_bad_news(view, comparisons),
         against=_clauses(view, comparisons),
         remarks=tuple(filter(None, remarks)),
@@ -147,15 +149,29 @@ class Tested:
 
 def compute_tested(view: RunView) -> Tested:
     """Score all baselines and finalists that left test answers, over one set of resampled test images."""
+    return _score(view, "test", view.test_labels, view.test_answers)
+
+
+def _compute_validated(view: RunView) -> Tested:
+    """The same on the validation images, by which the winner was chosen."""
+    return _score(view, "validation", view.validation_labels, view.validation_answers)
+
+
+def _score(
+    view: RunView,
+    split: Split,
+    true: NDArray[np.integer[Any]] | None,
+    answers_of: Callable[[TrialId], NDArray[np.float64] | None],
+) -> Tested:
     roles = view.roles
     wanted = dict.fromkeys(
         (roles.winner, roles.handmade, roles.forest, roles.linear, roles.best_random, *roles.finalists)
     )
-    loaded = {number: view.test_answers(number) for number in wanted if number is not None}
+    loaded = {number: answers_of(number) for number in wanted if number is not None}
     answers = {number: entry for number, entry in loaded.items() if entry is not None}
-    if not answers or view.test_labels is None:
+    if not answers or true is None:
         return Tested({}, {})
-    labels = np.asarray(view.test_labels, dtype=np.int64)
+    labels = np.asarray(true, dtype=np.int64)
     metric = view.metric.metric
     drawn = quality.resample(metric, list(answers.values()), labels, derive(int(view.facts.get("seed", 0)), "verdict"))
     values = {}
@@ -163,7 +179,7 @@ def compute_tested(view: RunView) -> Tested:
         low, high = quality.interval(drawn[place])
         point = quality.value(metric, entry, labels)
         values[number] = Measurement(
-            point, METRICS[metric].unit, min(low, point), max(high, point), len(labels), "measured", "test"
+            point, METRICS[metric].unit, min(low, point), max(high, point), len(labels), "measured", split
         )
     return Tested(values, dict(zip(answers, drawn, strict=True)))
 
@@ -176,7 +192,7 @@ def _compare(view: RunView, winner: Trial, tested: Tested) -> list[Comparison]:
             continue
         low, high = quality.interval(tested.samples[winner.id] - tested.samples[number])
         point = tested.values[winner.id].value - value.value
-        gap = Measurement(point, value.unit, low, high, value.samples, "measured", "test")
+        gap = Measurement(point, value.unit, low, high, value.samples, "measured", value.split)
         outcome = _outcome(gap, view.metric.direction)
         rival = None if number == winner.id else view.trial(number)
         comparisons.append(Comparison(role, name, number, value, gap, outcome, _ratios(winner, rival)))
@@ -306,8 +322,10 @@ def _reading(metric: str, value: Measurement) -> str:
     return f"{text} {name}" if metric in words.PERCENT else f"{article} {name} of {text}"
 
 
-def _images(view: RunView) -> str:
-    return words.plural(0 if view.test_labels is None else len(view.test_labels), "image")
+def _images(value: Measurement) -> str:
+    if value.split == "validation":
+        return words.plural(value.samples, "validation image")
+    return f"{words.plural(value.samples, 'image')} it never saw"
 
 
 def _about_costs(comparisons: list[Comparison]) -> str:
@@ -373,7 +391,7 @@ def _about_validation(view: RunView, winner: Trial, test: Measurement) -> str:
     """A remark when validation and test differ by more than chance."""
     metric = view.metric.metric
     validation = winner.measurements.get(metric)
-    if validation is None or validation.split != "validation":
+    if validation is None or validation.split != "validation" or test.split != "test":
         return ""
     spreads = [words.half_width(entry) for entry in (validation, test)]
     if None in spreads:
@@ -395,6 +413,11 @@ def _about_validation(view: RunView, winner: Trial, test: Measurement) -> str:
 
 
 def _about_test(view: RunView) -> str:
+    if view.test_labels is None:
+        return (
+            "There was no test split: these are the images by which the network was chosen, so its figures flatter; "
+            "measure it on images of your own."
+        )
     reads = view.test_reads
     if reads == 0:
         return ""

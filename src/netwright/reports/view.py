@@ -72,7 +72,8 @@ class RunView:
 
     `test_labels` are the true classes of the test split, int (test images,), and `test_names` what to call each
     image (a file name relative to the data; empty where there is none). `image(index)` gives test image `index` as
-    uint8 (height, width, channels); None leaves images and their names out of the report.
+    uint8 (height, width, channels); None leaves images and their names out of the report. `validation_labels` are
+    those of the validation split; where there are no test images, all that can be said is said by them.
     """
 
     history: History
@@ -83,6 +84,7 @@ class RunView:
     files: Callable[[TrialId, str], Path | None] = lambda trial, name: None
     test_labels: NDArray[np.integer[Any]] | None = None
     test_names: Sequence[str] = ()
+    validation_labels: NDArray[np.integer[Any]] | None = None
     image: Callable[[int], Image] | None = None
 
     @property
@@ -114,9 +116,18 @@ class RunView:
 
     def test_answers(self, number: TrialId | None) -> NDArray[np.float64] | None:
         """Test probabilities of a trial, (test images, classes), or None where it was not tested."""
-        path = None if number is None else self.files(number, "test")
-        if path is None or self.test_labels is None:
+        return self._answers(number, "test", self.test_labels)
+
+    def validation_answers(self, number: TrialId | None) -> NDArray[np.float64] | None:
+        """Validation probabilities of a trial, (validation images, classes), or None where they were not kept."""
+        return self._answers(number, "validation", self.validation_labels)
+
+    def _answers(
+        self, number: TrialId | None, split: str, labels: NDArray[np.integer[Any]] | None
+    ) -> NDArray[np.float64] | None:
+        path = None if number is None else self.files(number, split)
+        if path is None or labels is None:
             return None
         answers = np.load(path, allow_pickle=False).astype(np.float64)
-        fits = answers.ndim == 2 and answers.shape == (len(self.test_labels), self.task.outputs)
+        fits = answers.ndim == 2 and answers.shape == (len(labels), self.task.outputs)
         return answers if fits else None
