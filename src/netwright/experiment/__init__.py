@@ -1,0 +1,1 @@
+"""The stages of a run: data, baselines, search, final training, test, export, report."""

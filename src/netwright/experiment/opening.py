@@ -24,8 +24,8 @@ from netwright.core.files import write_text
 from netwright.core.objective import Goal
 from netwright.core.task import TaskSpec
 from netwright.data.dataset import Dataset
-from netwright.executors import Executor, InlineExecutor, LocalExecutor
 from netwright.evaluation import work
+from netwright.executors import Executor, InlineExecutor, LocalExecutor
 from netwright.experiment.settings import PYTHON_SPACE, Settings, available_cores, resume
 from netwright.hardware.device import device_card
 from netwright.ledger.base import Ledger

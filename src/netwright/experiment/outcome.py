@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netwright.core.events import Finished
 from netwright.core.history import History, Trial
-from netwright.core.measurement import Measurement
+from netwright.core.measurement import Measurement, Measurements, measurements_from_json
 from netwright.core.objective import Goal
 from netwright.core.trial import TrialId
 from netwright.experiment.choice import Standings, entry_of
@@ -40,6 +41,50 @@ def standings_of(goal: Goal, trials: Iterable[Trial]) -> Standings:
     return standings
 
 
+def measured_side_by_side(history: History) -> None:
+    """Let the trials of the last stage carry what was measured of them in the same rounds."""
+    for trial, record in (history.note("measured") or {}).get("measurements", {}).items():
+        known = history.trials[int(trial)]
+        known.measurements = {**known.measurements, **measurements_from_json(record)}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands: after a final stage its winner and front, before one the best of the trials so far.
+
+    `tested` are measurements on the test split, by trial and metric.
+    """
+
+    winner: TrialId | None
+    front: Sequence[TrialId]
+    verdict: str
+    tested: Mapping[TrialId, Measurements]
+
+    @classmethod
+    def of(cls, history: History) -> Standing:
+        """Read it from a history."""
+        stage = history.note("outcome")
+        if stage is not None:
+            winner: TrialId | None = stage["winner"]
+            front: list[TrialId] = list(stage["front"])
+        else:
+            standings = standings_of(goal_of(history), history.trials.values())
+            front = [entry.trial for entry in standings.front()]
+            winner = front[0] if front else None
+        records = (history.note("test") or {}).get("measurements", {})
+        return cls(
+            winner,
+            front,
+            stage["verdict"] if stage else "The search has not reached its final stage yet.",
+            {int(trial): measurements_from_json(record) for trial, record in records.items()},
+        )
+
+    def measurements(self, trial: Trial) -> dict[str, Measurement]:
+        """Everything measured of a trial; the names of those on the test split begin with `test_`."""
+        tested = self.tested.get(trial.id, {})
+        return {**trial.measurements, **{f"test_{name}": measurement for name, measurement in tested.items()}}
+
+
 def outcome(folder: Path) -> dict[str, Any]:
     """`run`, `trials`, `best`, `front`, `verdict`, `export`, `report` of a run folder.
 
@@ -47,32 +92,23 @@ def outcome(folder: Path) -> dict[str, Any]:
     one they are the best of the trials so far.
     """
     history = read_history(folder)
-    goal = goal_of(history)
-    stage = history.note("outcome")
-    if stage is not None:
-        winner: TrialId | None = stage["winner"]
-        front: list[TrialId] = list(stage["front"])
-    else:
-        standings = standings_of(goal, history.trials.values())
-        front = [entry.trial for entry in standings.front()]
-        winner = front[0] if front else None
-    tested: Mapping[str, Any] = (history.note("test") or {}).get("measurements", {})
+    measured_side_by_side(history)
+    standing = Standing.of(history)
+
+    def network(number: TrialId) -> dict[str, Any]:
+        trial = history.trials[number]
+        measurements = {name: said(measurement) for name, measurement in standing.measurements(trial).items()}
+        return {"trial": number, "architecture": trial.proposal.candidate.key, "measurements": measurements}
+
     return {
         "run": folder.name,
         "trials": history.counts(),
-        "best": None if winner is None else _network(history.trials[winner], tested),
-        "front": [_network(history.trials[trial], tested) for trial in front],
-        "verdict": stage["verdict"] if stage else "The search has not reached its final stage yet.",
+        "best": None if standing.winner is None else network(standing.winner),
+        "front": [network(trial) for trial in standing.front],
+        "verdict": standing.verdict,
         "export": "export" if (folder / "export" / "model.onnx").exists() else None,
         "report": "report.html" if (folder / "report.html").exists() else None,
     }
-
-
-def _network(trial: Trial, tested: Mapping[str, Any]) -> dict[str, Any]:
-    measurements = {name: said(measurement) for name, measurement in trial.measurements.items()}
-    for name, record in tested.get(str(trial.id), {}).items():
-        measurements[f"test_{name}"] = said(Measurement.from_json(record))
-    return {"trial": trial.id, "architecture": trial.proposal.candidate.key, "measurements": measurements}
 
 
 def said(measurement: Measurement) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,7 @@ import psutil
 from rich.console import Console
 
 from netwright.core.errors import InputError, NetwrightError
-from netwright.core.events import Noted
 from netwright.core.job import Allowance
-from netwright.core.objective import Goal
 from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
 from netwright.experiment.closing import Closing
@@ -29,7 +26,7 @@ from netwright.experiment.page import write_page
 from netwright.experiment.settings import ARRAYS, Settings
 from netwright.experiment.shipping import export_trial
 from netwright.experiment.stages import Stages, baselines, find_ladder, search_source
-from netwright.experiment.view import command, data_facts, budget_in_words, view_of
+from netwright.experiment.view import budget_in_words, command, data_facts, view_of
 from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
 from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
@@ -85,7 +82,8 @@ def run_search(
     """Search in the folder `out`, or go on there, until the budget is spent; then close the run.
 
     `make_space` takes the place of the space that the settings name. `quiet` keeps the terminal still; without `page`
-    no report is written. Raises the errors of `open_run`, and NetwrightError when so many trials fail in a row that the search makes no sense.
+    no report is written. Raises the errors of `open_run`, and NetwrightError when so many trials fail in a row that the
+    search makes no sense.
     """
     with ExitStack() as stack:
         opened = open_run(

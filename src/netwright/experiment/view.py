@@ -5,19 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netwright.core.history import History, Trial
-from netwright.core.measurement import measurements_from_json
 from netwright.core.trial import Proposal, TrialId
 from netwright.data.dataset import Dataset
 from netwright.experiment.ladder import Ladder
-from netwright.experiment.outcome import goal_of, read_history
-from netwright.experiment.settings import Settings
+from netwright.experiment.outcome import goal_of, measured_side_by_side, read_history
+from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
 from netwright.ledger.blobs import Blobs
 from netwright.reports.view import Roles, RunView
 
@@ -51,13 +50,6 @@ def view_of(folder: Path, *, images: bool | None = None) -> RunView:
         test_names=[data.files[i] for i in test] if with_images else (),
         image=(lambda index: np.asarray(data.images[test[index]])) if with_images else None,
     )
-
-
-def measured_side_by_side(history: History) -> None:
-    """Let the trials of the last stage carry what was measured of them in the same rounds."""
-    for trial, record in (history.note("measured") or {}).get("measurements", {}).items():
-        known = history.trials[int(trial)]
-        known.measurements = {**known.measurements, **measurements_from_json(record)}
 
 
 def _roles(history: History) -> Roles:
@@ -115,7 +107,7 @@ def _facts(folder: Path, history: History, settings: Settings, data: Dataset) ->
         facts["machine"] = {"system": driver["system"], "cores": str(driver["cores"]), "processor": driver["processor"]}
     first = next((at for at, topic, _ in history.notes if topic == "driver"), None)
     if first is not None:
-        facts["created"] = datetime.fromtimestamp(first).strftime("%Y-%m-%d %H:%M")
+        facts["created"] = datetime.fromtimestamp(first, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
     return facts
 
 
@@ -149,7 +141,9 @@ def budget_in_words(settings: Settings) -> str:
 
 
 def command(settings: Settings, folder: Path) -> str:
-    """The command line that gives these settings; folders by their last name alone."""
+    """The command line that gives these settings, or the call from Python; folders by their last name alone."""
+    if settings.data == ARRAYS or settings.space == PYTHON_SPACE:
+        return _python_call(settings, folder)
     parts = ["netwright", "search", Path(settings.data).name or settings.data]
     record = settings.to_json()
     for option in ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "size", "rival", "seed"):
@@ -163,3 +157,14 @@ def command(settings: Settings, folder: Path) -> str:
         for value in values or ():
             parts += [f"--{option}", value]
     return shlex.join([*parts, "--out", folder.name])
+
+
+def _python_call(settings: Settings, folder: Path) -> str:
+    """The call that gives these settings, for data or a space that exist in Python alone."""
+    record = settings.to_json()
+    arguments = ["images, labels=labels" if settings.data == ARRAYS else repr(Path(settings.data).name)]
+    for option in ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "objectives", "limits", "size"):
+        value = "space" if record[option] == PYTHON_SPACE else repr(record[option])
+        arguments += [f"{option}={value}"] if record[option] else []
+    arguments += [f"{option}={record[option]!r}" for option in ("rival", "seed") if record[option] is not None]
+    return f"nw.search({', '.join(arguments)}, out={folder.name!r})"
