@@ -7,9 +7,10 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError, SpaceError
 from netwright.spaces.choices import choose, integer, optional, real, repeat, shared
 from netwright.spaces.keys import verify
-from netwright.spaces.layers import Cell, Conv, Identity, Pool, Residual
+from netwright.spaces.layers import Cell, Conv, Identity, Layer, Pool, Residual
 from netwright.spaces.recipe import Recipe
 from netwright.spaces.space import Space
 from tests.spaces.spaces import ENDLESS, FINITE
@@ -249,3 +250,20 @@ def test_options_may_be_true_and_one():
     space = Space([Conv(8, norm=choose(True, False)), optional(Residual([Conv()]))])
     values = {candidate.architecture.layers[0]["norm"] for candidate in space.enumerate()}
     assert values == {True, False}
+
+
+def test_a_layer_of_ones_own_is_refused_in_a_clear_sentence() -> None:
+    @dataclass(frozen=True)
+    class Mine(Layer):
+        pass
+
+    for own in (Mine(), torch.nn.Linear(2, 3), torch.nn.Linear, lambda images: images):
+        with pytest.raises(
+            SpaceError, match=r"network/1/body: .* from torch, a script or a notebook, are not supported"
+        ):
+            Space([Conv(), repeat(own, 1, 2)])
+
+
+def test_a_layer_without_brackets_is_named() -> None:
+    with pytest.raises(SpaceError, match=r"network/0: .*; write Conv\(…\)"):
+        Space([Conv])

@@ -14,7 +14,7 @@ from netwright.spaces import counting
 from netwright.spaces.choices import Choice, Choose, Shared
 from netwright.spaces.encoding import slots_of
 from netwright.spaces.keys import key
-from netwright.spaces.layers import DEEPEST_NESTING, Layer
+from netwright.spaces.layers import DEEPEST_NESTING, LAYERS, Layer
 from netwright.spaces.recipe import Recipe
 from netwright.spaces.walk import Decider, Replay, Resolved, Sample, enumerate_walks, walk
 
@@ -119,7 +119,7 @@ def _check_part(spec: Any, address: str, depth: int, shared: dict[str, Any]) -> 
     """Raise SpaceError for what cannot be part of a network."""
     if depth > DEEPEST_NESTING:
         raise SpaceError(f"parts may nest {DEEPEST_NESTING} deep, but this goes deeper", address)
-    if isinstance(spec, Layer):
+    if isinstance(spec, Layer) and type(spec) in LAYERS.values():
         for name, choice in spec.chosen:
             _check_shared(choice, f"{address}/{name}", shared)
         for name in spec.parts:
@@ -141,9 +141,22 @@ def _check_part(spec: Any, address: str, depth: int, shared: dict[str, Any]) -> 
     elif isinstance(spec, Choice) and hasattr(spec, "body"):
         _check_part(spec.body, f"{address}/body", depth + 1, shared)
     else:
-        raise SpaceError(
-            f"a part of a network must be a layer, a list or a choice of them, but got {spec!r:.80}", address
+        raise SpaceError(_not_a_part(spec), address)
+
+
+def _not_a_part(spec: Any) -> str:
+    """Why `spec` cannot be part of a network."""
+    if isinstance(spec, type) and spec in LAYERS.values():
+        return f"a part of a network must be a layer, but got its class; write {spec.__name__}(…)"
+    if isinstance(spec, Layer) or callable(spec):
+        kind = spec if isinstance(spec, type) else type(spec)
+        return (
+            f"a space is composed of the layers of netwright.spaces ({', '.join(LAYERS)}), but got "
+            f"{kind.__module__}.{kind.__qualname__}. Layers of your own, from torch, a script or a notebook, are not "
+            "supported: candidates are stored as data, and the workers that build them never run your code. Compose "
+            "what you need from the layers there are"
         )
+    return f"a part of a network must be a layer, a list or a choice of them, but got {spec!r:.80}"
 
 
 def _check_recipe_spec(spec: Any, shared: dict[str, Any]) -> None:
