@@ -19,7 +19,7 @@ import os
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ else:  # a copy in an exported folder; `python -I` does not search the folder of
     )
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+NEEDED = ("labels.json", "decode.json", "model.onnx")
 BATCH = 64
 SUSPICIOUS_BYTES = 256 * 2**20
 SUSPICIOUS_RATIO = 200
@@ -84,20 +85,17 @@ class Prediction:
 
 
 class Predictor:
-    """The exported network in `folder`, run by onnxruntime on one thread. Raises `BadExport`."""
+    """An exported network, run by onnxruntime on one thread.
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+    `export` is its folder, or the content of the folder's files by name. Raises `BadExport`.
+    """
+
+    def __init__(self, export: str | os.PathLike[str] | Mapping[str, bytes]) -> None:
+        files = export if isinstance(export, Mapping) else _contents(Path(export))
         try:
-            labels = json.loads((self.folder / "labels.json").read_text(encoding="utf-8"))
-            settings = json.loads((self.folder / "decode.json").read_text(encoding="utf-8"))
-            network = (self.folder / "model.onnx").read_bytes()
-            self.labels = tuple(str(label) for label in labels)
-            self.settings = DecodeSettings.from_json(settings)
-        except OSError as error:
-            raise BadExport(
-                f"an export needs {Path(error.filename).name}, which cannot be read: {error.strerror}"
-            ) from error
+            self.labels = tuple(str(label) for label in json.loads(files["labels.json"]))
+            self.settings = DecodeSettings.from_json(json.loads(files["decode.json"]))
+            network = files["model.onnx"]
         except (ValueError, KeyError, TypeError) as error:
             raise BadExport(f"labels.json and decode.json must be as netwright wrote them: {error}") from error
         self._session = _session(network)
@@ -208,6 +206,15 @@ def _member(archive: zipfile.ZipFile, key: str | None) -> str:
             f"{chosen!r} would unpack to {entry.file_size:,} bytes from {entry.compress_size:,}; save it again"
         )
     return f"{chosen}.npy"
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    try:
+        return {name: (folder / name).read_bytes() for name in NEEDED}
+    except OSError as error:
+        raise BadExport(
+            f"an export needs {Path(error.filename).name}, which cannot be read: {error.strerror}"
+        ) from error
 
 
 def _session(network: bytes) -> onnxruntime.InferenceSession:
