@@ -10,15 +10,16 @@ from typing import Literal
 from netwright.reports import words
 from netwright.reports.markup import Markup, join, tag
 
-Kind = Literal["linear", "log", "error"]
+Kind = Literal["linear", "log", "error", "time"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
     """Maps [low, high] to pixels [begin, end].
 
-    `log` needs positive values. `error` is for shares near 1: equal distances are equal ratios of what is missing to
-    1, so that the step from 90 to 95 % is as wide as that from 95 to 97.5 %; values count as at most `1 - floor`.
+    `time` is linear, in seconds, with ticks at whole minutes and hours. `log` needs positive values. `error` is for
+    shares near 1: equal distances are equal ratios of what is missing to 1, so that the step from 90 to 95 % is as
+    wide as that from 95 to 97.5 %; values count as at most `1 - floor`.
     """
 
     kind: Kind
@@ -47,6 +48,10 @@ class Scale:
             return self._spread(_SHARES, most)
         if self.kind == "log":
             return self._log_ticks(most)
+        if self.kind == "time":
+            step = next((t for t in _TIMES if t * most >= self.high - self.low), None)
+            if step is not None:
+                return [step * i for i in range(int(self.low // step), int(self.high // step) + 1)]
         return linear_ticks(self.low, self.high, most)
 
     def _log_ticks(self, most: int) -> list[float]:
@@ -68,6 +73,14 @@ class Scale:
 
 
 _SHARES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
+
+
+_TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+
+
+def time_form(seconds: float) -> str:
+    """A tick of a time axis."""
+    return words.duration(seconds) if seconds else "0"
 
 
 def linear_ticks(low: float, high: float, most: int) -> list[float]:

@@ -19,12 +19,12 @@ def plot_confusion(confusion: Confusion) -> Markup:
     classes = len(confusion.labels)
     names = [words.clipped(name, NAME) for name in confusion.labels]
     widest = max(map(len, names))
-    left = 14 + widest * 6.6
+    left = max(46.0, 14 + widest * 6.6)
     upright = widest * 6.6 < 380 / classes
     top = 36.0 if upright else 24 + widest * 5.2
-    cell = min(44.0, (470 - left) / classes)
+    cell = min(36.0, (470 - left) / classes)
     frame = Frame(left + cell * classes + 8, top + cell * classes + 8, left, 8, top, 8)
-    parts: list[Markup] = [label(left, 12, "answered →", class_="axis"), label(2, top - 6, "true ↓", class_="axis")]
+    parts: list[Markup] = [label(left + 8, 12, "answered →", class_="axis"), label(2, 12, "true ↓", class_="axis")]
     for i, name in enumerate(names):
         middle = left + (i + 0.5) * cell
         if upright:
@@ -34,7 +34,7 @@ def plot_confusion(confusion: Confusion) -> Markup:
             parts.append(tag("text", turned, name))
         parts.append(label(left - 6, top + (i + 0.5) * cell + 4, name, anchor="end", class_="tick"))
         parts.append(_confusion_row(confusion, i, left, top + i * cell, cell))
-    return frame.svg("Confusion matrix: rows are true classes, columns are answers", *parts)
+    return frame.svg("Confusion matrix: rows are true classes, columns are answers", *parts, class_="plot matrix")
 
 
 def _confusion_row(confusion: Confusion, row: int, left: float, y: float, cell: float) -> Markup:

@@ -26,6 +26,7 @@ from netwright.reports.axes import (
     path,
     quality_form,
     quality_scale,
+    time_form,
 )
 from netwright.reports.markup import Markup, join, tag
 from netwright.reports.tables import BestSoFar, CandidateRow, Span, Timeline, TimeRow
@@ -279,7 +280,7 @@ def plot_best(best: BestSoFar, references: Sequence[Reference], *, metric: str, 
     y = quality_scale(metric, values, bottom, top, samples)
     if metric == "loss":
         y = Scale(y.kind, y.low, y.high, top, bottom)
-    x = Scale("linear", 0.0, max(best.seconds, best.random[-1].seconds if best.random else 0.0, 1.0), left, right)
+    x = Scale("time", 0.0, max(best.seconds, best.random[-1].seconds if best.random else 0.0, 1.0), left, right)
     upper = [(x(row.seconds), y(row.high)) for row in best.random]
     lower = [(x(row.seconds), y(row.low)) for row in reversed(best.random)]
     stairs: list[tuple[float, float]] = []
@@ -291,7 +292,7 @@ def plot_best(best: BestSoFar, references: Sequence[Reference], *, metric: str, 
     return frame.svg(
         says,
         left_axis(frame, y, words.axis_title(metric) + ", validation", quality_form(metric), 6),
-        bottom_axis(frame, x, "training time, all workers together", words.duration, 5 if frame.width > 500 else 3),
+        bottom_axis(frame, x, "training time, all workers together", time_form, 6 if frame.width > 500 else 3),
         path([*upper, *lower], "band", closed=True) if best.random else None,
         path([(x(row.seconds), y(row.mean)) for row in best.random], "random") if best.random else None,
         _reference_lines(frame, [Reference(r.name, r.trial, r.quality, {}) for r in references], y, ""),
@@ -332,7 +333,7 @@ def plot_time(rows: Sequence[TimeRow], frame: Frame) -> Markup:
 def plot_timeline(timeline: Timeline, frame: Frame, says: str) -> Markup:
     """A lane for each worker, a bar for each attempt; bars too short to see are joined with their neighbours."""
     left, top, right, bottom = frame.inner
-    x = Scale("linear", 0.0, max(timeline.seconds, 1e-6), left, right)
+    x = Scale("time", 0.0, max(timeline.seconds, 1e-6), left, right)
     lanes = max(timeline.lanes, 1)
     height = (bottom - top) / lanes
     parts: list[Markup] = []
@@ -349,7 +350,7 @@ def plot_timeline(timeline: Timeline, frame: Frame, says: str) -> Markup:
         parts.append(tag("g", None, line(x(at), top - 4, x(at), bottom, "pause"), pause))
     return frame.svg(
         says,
-        bottom_axis(frame, x, "time since the start, pauses left out", words.duration, 6 if frame.width > 500 else 3),
+        bottom_axis(frame, x, "time since the start, pauses left out", time_form, 8 if frame.width > 500 else 3),
         label(2, top - 8, "worker", class_="axis"),
         *parts,
     )

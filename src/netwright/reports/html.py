@@ -151,7 +151,16 @@ def table_data(story: Story) -> dict[str, Any]:
     costs = cost_names(story.view)
     networks: dict[str, int] = {}
     rows = [[*_cells(row, [metric, *costs]), networks.setdefault(row.words, len(networks))] for row in story.trials]
-    columns = ["trial", "status", "origin", "epochs", words.title(metric), *map(words.title, costs), "time", "parents"]
+    columns = [
+        "trial",
+        "status",
+        "origin",
+        "epochs",
+        words.heading(metric),
+        *map(words.heading, costs),
+        "time",
+        "parents",
+    ]
     tested = {
         str(number): f"{words.measured(metric, value)} on test images" for number, value in story.tested.values.items()
     }

@@ -22,10 +22,10 @@ from netwright.reports.quality import interval
 from netwright.reports.view import RunView
 
 FEWEST = 100
-MOST = 600
-FORESTS = 12
+MOST = 400
+FORESTS = 10
 TREES = 40
-SHOWN = 12
+SHOWN = 10
 EXPLAINED = 0.05
 INACTIVE = "·"
 

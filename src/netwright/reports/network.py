@@ -103,62 +103,79 @@ def _sum(a: float | None, b: float | None) -> float | None:
 
 # -- the drawing -------------------------------------------------------------------------------------------------------
 
-_WIDTH, _NAMES, _BARS = 560.0, 176.0, 336.0
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things stand, in pixels: blocks up to `names`, names up to `bars`, bars up to `width`.
+
+    Without room for bars (`bars` is `width`) the costs stand in words under the names.
+    """
+
+    width: float
+    names: float
+    bars: float
+    letters: int
 
 
-def plot_network(blocks: Sequence[Block]) -> Markup:
+WIDE = Layout(720, 176, 430, 38)
+NARROW = Layout(380, 132, 380, 36)
+
+
+def plot_network(blocks: Sequence[Block], layout: Layout) -> Markup:
     """The network from image to answer."""
-    heights = [_height(block) for block in blocks]
-    timed = all(block.milliseconds is not None or block.parameters == 0 for block in blocks) and any(
-        block.milliseconds for block in blocks
-    )
-    columns = [("parameters", [float(b.parameters) for b in blocks]), ("MACs", [float(b.macs) for b in blocks])]
-    if timed:
-        columns.append(("ms", [b.milliseconds or 0.0 for b in blocks]))
-    top, gap = 34.0, 9.0
-    frame = Frame(_WIDTH, top + sum(heights) + gap * len(blocks) + 4)
-    room = (_WIDTH - _BARS) / len(columns)
-    parts = [label(_BARS + place * room, 14, name, class_="axis") for place, (name, _) in enumerate(columns)]
+    roomy = layout.bars < layout.width
+    heights = [max(_height(block), 0 if roomy else 32) for block in blocks]
+    columns = _columns(blocks) if roomy else []
+    top, gap = (34.0 if roomy else 8.0), 9.0
+    frame = Frame(layout.width, top + sum(heights) + gap * len(blocks) + 4)
+    room = (layout.width - layout.bars) / max(len(columns), 1)
+    parts = [label(layout.bars + place * room, 14, name, class_="axis") for place, (name, _) in enumerate(columns)]
     y = top
-    middle = _NAMES / 2
     for place, (block, height) in enumerate(zip(blocks, heights, strict=True)):
         if place:
-            parts.append(line(middle, y - gap, middle, y, "flow"))
-        parts.append(_draw(block, middle, y, height))
+            parts.append(line(layout.names / 2, y - gap, layout.names / 2, y, "flow"))
+        parts.append(_draw(block, layout, y, height))
         for column, (_, values) in enumerate(columns):
-            parts += _bar(values[place], max(values), _BARS + column * room, y + height / 2, room)
+            parts += _bar(values[place], max(values), layout.bars + column * room, y + height / 2, room)
         y += height + gap
     return frame.svg("The network, drawn from the image at the top to the answer at the bottom", *parts)
 
 
-def _draw(block: Block, middle: float, y: float, height: float) -> Markup:
-    width = min(_NAMES - 4, 16 + 17 * math.log2(max(block.channels, 1) + 1))
+def _columns(blocks: Sequence[Block]) -> list[tuple[str, list[float]]]:
+    columns = [("parameters", [float(b.parameters) for b in blocks]), ("MACs", [float(b.macs) for b in blocks])]
+    if any(block.milliseconds for block in blocks):
+        columns.append(("milliseconds", [block.milliseconds or 0.0 for block in blocks]))
+    return columns
+
+
+def _draw(block: Block, layout: Layout, y: float, height: float) -> Markup:
+    middle = layout.names / 2
+    width = min(layout.names - 16, (16 + 17 * math.log2(max(block.channels, 1) + 1)) * (layout.names - 16) / 160)
     behind = [
         box(middle - width / 2 + 3 * i, y - 3 * i, width, height, "block behind")
         for i in range(min(block.times - 1, 2), 0, -1)
     ]
-    size = (
-        "×".join(str(side) for side in (block.channels, *block.shape[1:])) if block.shape[1:] else str(block.channels)
-    )
+    size = "×".join(str(side) for side in block.shape)
     times = f" ×{block.times}" if block.times > 1 else ""
+    title = words.clipped(block.title, layout.letters - len(times)) + times
+    costs = f"{words.short(block.parameters)} parameters, {words.short(block.macs)} MACs" if block.parameters else ""
+    beside = layout.bars == layout.width and bool(costs)
     return tag(
         "g",
         {"data-tip": f"{block.title}{times}: output {size}, {words.count(block.parameters)} parameters"},
         *behind,
         box(middle - width / 2, y, width, height, "block"),
         label(middle, y + height / 2 + 4, size, anchor="middle", class_="shape"),
-        label(_NAMES + 8, y + height / 2 + 4, words.clipped(block.title + times, 26), class_="tick strong"),
+        label(layout.names + 4, y + height / 2 + (-3 if beside else 4), title, class_="tick strong"),
+        label(layout.names + 4, y + height / 2 + 12, costs, class_="tick") if beside else None,
     )
 
 
 def _bar(value: float, most: float, x: float, y: float, room: float) -> list[Markup]:
     if value <= 0:
         return []
-    longest = room - 46
-    return [
-        box(x, y - 5, max(1.0, longest * value / most), 10, "amount"),
-        label(x + max(1.0, longest * value / most) + 4, y + 4, words.short(value), class_="tick"),
-    ]
+    length = max(1.0, (room - 50) * value / most)
+    return [box(x, y - 5, length, 10, "amount"), label(x + length + 4, y + 4, words.short(value), class_="tick")]
 
 
 def _height(block: Block) -> float:
@@ -166,6 +183,9 @@ def _height(block: Block) -> float:
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------
+
+
+_RECIPE = {"lr": "learning rate", "augment": "augmentation", "ema": "averaging of weights", "batch": "batch of"}
 
 
 def compute_differences(
@@ -186,7 +206,9 @@ def compute_differences(
     for name in names:
         own, theirs = candidate.recipe[name], other.recipe.get(name)
         if own != theirs:
-            lines.append(f"{name.replace('_', ' ')} {words.scalar(own)}, there {words.scalar(theirs)}")
+            lines.append(
+                f"{_RECIPE.get(name, name.replace('_', ' '))} {words.scalar(own)}, there {words.scalar(theirs)}"
+            )
     return [text for text in lines if text]
 
 
@@ -218,5 +240,5 @@ def _finest(blocks: Sequence[Block]) -> int:
 def _kinds(blocks: Sequence[Block], other: Sequence[Block]) -> str:
     own, theirs = ({block.title.split(" ")[0].rstrip(",") for block in b if block.parameters} for b in (blocks, other))
     new, gone = sorted(own - theirs), sorted(theirs - own)
-    parts = [f"it uses {words.listed(new)}" if new else "", f"it does without {words.listed(gone)}" if gone else ""]
+    parts = [f"layers of kind {words.listed(new)}" if new else "", f"none of kind {words.listed(gone)}" if gone else ""]
     return ", ".join(part for part in parts if part)

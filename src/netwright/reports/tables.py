@@ -75,7 +75,8 @@ def compute_candidates(view: RunView, tested: Mapping[TrialId, Measurement]) -> 
             longest[name] = trial
     trials = list(longest.values())
     front = _front(view, trials)
-    rows = [_candidate(view, trial, tested, trial.id in front) for trial in trials]
+    costs = cost_names(view)
+    rows = [_candidate(view, trial, costs, tested, trial.id in front) for trial in trials]
     sign = -1 if view.metric.direction == "max" else 1
     return sorted(rows, key=lambda row: (sign * row.quality.value, row.trial))
 
@@ -84,8 +85,10 @@ def _length(trial: Trial) -> tuple[bool, int]:
     return trial.source == "final", trial.proposal.fidelity.epochs
 
 
-def _candidate(view: RunView, trial: Trial, tested: Mapping[TrialId, Measurement], on_front: bool) -> CandidateRow:
-    costs = {name: trial.measurements[name] for name in cost_names(view) if name in trial.measurements}
+def _candidate(
+    view: RunView, trial: Trial, names: Sequence[str], tested: Mapping[TrialId, Measurement], on_front: bool
+) -> CandidateRow:
+    costs = {name: trial.measurements[name] for name in names if name in trial.measurements}
     return CandidateRow(
         trial=trial.id,
         words=in_words(trial),

@@ -86,6 +86,11 @@ def title(metric: str) -> str:
     return f"{known} on {target}" if target else known
 
 
+def heading(metric: str) -> str:
+    """What a metric is called at the head of a column."""
+    return {"macs": "MACs", "auc": "AUC", "memory": "memory"}.get(metric, title(metric))
+
+
 def axis_title(metric: str) -> str:
     """The title of an axis, with its unit in brackets."""
     name = metric.partition("@")[0]

@@ -13,10 +13,10 @@ def section(number: int, name: str, heading: str, *content: object) -> Markup:
     return tag("section", {"id": name}, title, *content)
 
 
-def figure(says: object, *content: object, title: str = "", class_: str | None = None) -> Markup:
+def figure(says: str, *content: object, title: str = "", class_: str | None = None) -> Markup:
     """A picture with a line under it that says what it shows."""
     head = tag("h3", None, title) if title else None
-    return tag("figure", {"class": class_}, head, *content, tag("figcaption", None, says))
+    return tag("figure", {"class": class_}, head, *content, tag("figcaption", None, unbroken(says)))
 
 
 def table(head: Sequence[object], rows: Sequence[Sequence[object]], class_: str = "") -> Markup:
@@ -29,3 +29,10 @@ def table(head: Sequence[object], rows: Sequence[Sequence[object]], class_: str 
 def both(wide: Markup, narrow: Markup) -> Markup:
     """The same picture for wide and for narrow screens."""
     return join((tag("div", {"class": "wide"}, wide), tag("div", {"class": "narrow"}, narrow)))
+
+
+def unbroken(text: str) -> str:
+    """`text` with numbers, their errors and their units kept on one line."""
+    for mark in (" ± ", " %"):
+        text = text.replace(mark, mark.replace(" ", "\u00a0"))
+    return text

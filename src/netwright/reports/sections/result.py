@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from netwright.reports import figures, words
 from netwright.reports.axes import Frame
 from netwright.reports.markup import Markup, join, tag
-from netwright.reports.network import Block, plot_network
-from netwright.reports.sections.parts import both, figure, section, table
+from netwright.reports.network import NARROW, WIDE, Block, plot_network
+from netwright.reports.sections.parts import both, figure, section, table, unbroken
 from netwright.reports.story import Story
 from netwright.reports.tables import cost_names
 from netwright.reports.view import RunView
@@ -22,13 +22,13 @@ def answer(story: Story) -> Markup:
     """The sentence, the figures behind it, and the comparison."""
     told = story.verdict
     parts: list[object] = [
-        tag("h1", {"class": "bad" if told.won is False else None}, told.headline),
-        tag("p", {"class": "lead"}, told.lead) if told.lead else None,
+        tag("h1", {"class": "bad" if told.won is False else None}, unbroken(told.headline)),
+        tag("p", {"class": "lead"}, unbroken(told.lead)) if told.lead else None,
         _tiles(story),
         _comparison(story) if told.comparisons else None,
     ]
     if told.remarks:
-        parts.append(tag("ul", {"class": "remarks"}, *(tag("li", None, remark) for remark in told.remarks)))
+        parts.append(tag("ul", {"class": "remarks"}, *(tag("li", None, unbroken(remark)) for remark in told.remarks)))
     return tag("section", {"id": "answer"}, *parts)
 
 
@@ -76,7 +76,7 @@ def _comparison(story: Story) -> Markup:
     ]
     unit = "points" if metric in words.PERCENT else "difference"
     rows.append(("", "", axis, tag("span", {"class": "soft"}, unit), ""))
-    head = ("rival", words.title(metric), "winner minus rival", "the winner is", "")
+    head = ("rival", words.heading(metric), "winner minus rival", "the winner is", "and")
     images = words.plural(rivals[0].difference.samples, "test image")
     says = (
         f"Dots are differences on the same {images}, lines their 90 % intervals (paired bootstrap). Where a line crosses "
@@ -86,12 +86,13 @@ def _comparison(story: Story) -> Markup:
 
 
 def _cost_words(ratios: Mapping[str, float]) -> str:
+    """`1.2 times smaller, 1.1 times slower`: the winner against the rival."""
     parts = []
-    for metric, noun in (("parameters", "parameters"), ("latency", "latency")):
+    for metric, less, more in (("parameters", "smaller", "larger"), ("latency", "faster", "slower")):
         ratio = ratios.get(metric)
         if ratio and not 0.95 < ratio < 1.05:
-            parts.append(f"{words.times(max(ratio, 1 / ratio))} {'less' if ratio > 1 else 'more'} {noun}")
-    return ", ".join(parts).replace("less parameters", "fewer parameters")
+            parts.append(f"{words.times(max(ratio, 1 / ratio))} {less if ratio > 1 else more}")
+    return ", ".join(parts)
 
 
 # -- 2 -----------------------------------------------------------------------------------------------------------------
@@ -143,8 +144,8 @@ def _front_says(story: Story, cost: str) -> str:
     shown = [row for row in story.candidates if cost in row.costs]
     kept = len(shown)
     parts = [
-        f"{words.plural(kept, 'candidate')}, {words.count(len(story.front))} on the front; lines are 90 % intervals over "
-        f"validation images. {better} and left is better."
+        f"{words.plural(kept, 'candidate')}, {words.count(len(story.front))} on the front.",
+        f"Lines are 90 % intervals over validation images. {better} and left is better.",
     ]
     if len(view.costs) > 1:
         parts.append("The front is taken over all objectives together.")
@@ -196,7 +197,14 @@ def _front_table(story: Story) -> Markup:
             tag("span", {"class": "network"}, row.words),
         ]
         rows.append(cells)
-    head = ["on the front", f"{words.title(metric)}, validation", "test", *map(words.title, costs), "epochs", "network"]
+    head = [
+        "on the front",
+        f"{words.heading(metric)}, validation",
+        "test",
+        *map(words.title, costs),
+        "epochs",
+        "network",
+    ]
     more = len(story.front) - len(rows)
     note = (
         tag("p", {"class": "soft"}, f"And {words.count(more)} more, in the table of all trials.") if more > 0 else None
@@ -232,7 +240,9 @@ def drawing(blocks: Sequence[Block], differences: Sequence[str], view: RunView, 
         "logarithmic; bars show what each layer costs."
     )
     picture = (
-        figure(says, plot_network(blocks)) if blocks else tag("p", {"class": "none"}, "Its layer table was not kept.")
+        figure(says, both(plot_network(blocks, WIDE), plot_network(blocks, NARROW)))
+        if blocks
+        else tag("p", {"class": "none"}, "Its layer table was not kept.")
     )
     if number == view.roles.handmade:
         beside: Markup = tag("p", None, "This is the hand-made network.")

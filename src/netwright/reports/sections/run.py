@@ -58,8 +58,9 @@ def _best_says(story: Story) -> str:
         return f"{says} Too few random candidates ({best.random_candidates}) to say what random search would give."
     end = best.random[-1]
     return (
-        f"{says} The band is what the best of the run's own {words.plural(best.random_candidates, 'random candidate')} would "
-        f"be, drawn in random order (mean, and the middle 90 %): {words.valued(metric, end.mean)} after {words.duration(end.seconds)}."
+        f"{says} The band is what the best of the run's own {words.plural(best.random_candidates, 'random candidate')} "
+        f"would be, drawn in random order (mean, and the middle 90 %): {words.valued(metric, end.mean)} after "
+        f"{words.duration(end.seconds)}."
     )
 
 

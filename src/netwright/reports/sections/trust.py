@@ -55,8 +55,8 @@ def _confusion(story: Story) -> Markup:
     rare = [row.label for row in told.classes if row.images < FEW]
     weakest = min((row for row in told.classes if row.images), key=lambda row: row.share)
     says = [
-        f"Weakest class: {words.clipped(weakest.label, 40)}, {weakest.right} of {weakest.images} right "
-        f"({100 * weakest.low:.0f} to {100 * weakest.high:.0f} %)."
+        f"Weakest class: {words.clipped(weakest.label, 40)}, {weakest.right} of {weakest.images} right",
+        f"({100 * weakest.low:.0f} to {100 * weakest.high:.0f} %).",
     ]
     if rare:
         names = words.listed([words.clipped(name, 30) for name in rare[:5]])
