@@ -86,11 +86,11 @@ class Space:
         return map(_candidate, enumerate_walks(self.network, self.recipe))
 
     def distinct(self) -> int | None:
-        """How many different networks with recipes a finite space of up to 20,000 candidates holds, else None."""
+        """How many different networks (by key) a finite space of up to 20,000 candidates holds, else None."""
         size = self.size()
         if size is None or size > LARGEST_COUNT:
             return None
-        return len({(candidate.key, digest(dict(candidate.recipe))) for candidate in self.enumerate()})
+        return len({candidate.key for candidate in self.enumerate()})
 
     @cached_property
     def conditional(self) -> bool:

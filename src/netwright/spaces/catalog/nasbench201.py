@@ -164,10 +164,15 @@ def codes() -> list[str]:
     return ["".join(digits) for digits in product("01234", repeat=len(EDGES))]
 
 
+def distinct_published() -> int:
+    """How many cells the published rule tells apart."""
+    return len({published_key(code) for code in codes()})
+
+
 def counts() -> dict[str, int]:
     """How many cells the general key and the published rule tell apart: a network's key differs where its cell's does."""
     one_cell = Space([Conv(WIDTHS[0], act=None), cell()])
     return {
         "distinct": len({candidate.key for candidate in one_cell.enumerate()}),
-        "distinct_published": len({published_key(code) for code in codes()}),
+        "distinct_published": distinct_published(),
     }
