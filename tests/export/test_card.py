@@ -23,7 +23,9 @@ def test_card_names_data_figures_limits_and_licence() -> None:
     assert "`blake2b:0123abcd`" in text and "700 train, 150 validation, 150 test" in text
     assert "Licence of the data: CC-BY-4.0" in text
     assert "A convolutional network of 1,789 parameters" in text
-    assert "A fully connected network" in card_text(make_card(), PLANS["mlp"](TASK), TASK)
+    flat = make_task((64, 1, 1))
+    text = card_text(make_card(), PLANS["mlp"](flat), flat)
+    assert "A fully connected network" in text and "sorts lists of 64 numbers into 5 classes" in text
 
 
 def test_an_unknown_licence_is_said_to_be_unknown() -> None:

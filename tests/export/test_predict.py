@@ -19,6 +19,7 @@ from PIL import Image
 from netwright.data.decode import load_image
 from netwright.export.predict import BadArrays, BadExport, Predictor, cell, load_array, main
 from tests.export.exports import SETTINGS, TASK, by_torch, make_export, pixels
+from tests.networks.plans import make_task
 
 ALONE = """
 import sys
@@ -245,6 +246,18 @@ def test_usage(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert ended.value.code == 2
     assert main([str(tmp_path / "a.npy"), "--csv", str(tmp_path / "missing" / "a.csv")], exported) == 2
     assert "a.csv" in capsys.readouterr().err
+
+
+def test_flat_features_are_taken_from_arrays(tmp_path: Path) -> None:
+    task = make_task((64, 1, 1))
+    folder = make_export(tmp_path / "export", "mlp", task)
+    features = pixels(5, shape=(1, 1, 64))
+    np.save(tmp_path / "table.npy", features[:, 0, 0, :])
+    Image.fromarray(pixels(1)[0]).save(tmp_path / "picture.png")
+    *answers, refused = Predictor(folder).predict([tmp_path / "table.npy", tmp_path / "picture.png"])
+    expected = by_torch(features, "mlp", task)
+    assert [answer.label for answer in answers] == [task.labels[best] for best in expected.argmax(1)]
+    assert "takes arrays with 64" in refused.error
 
 
 def test_predictor_from_python(exported: Path, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Card:
 def card_text(card: Card, plan: Plan, task: TaskSpec) -> str:
     """README.md of an exported folder, in Markdown."""
     sections = [
-        f"# Image classifier for {text(card.data)}",
+        f"# Classifier for {text(card.data)}",
         _summary(plan, task),
         "## Use",
         _USE,
@@ -81,10 +81,10 @@ def text(value: str) -> str:
 def _summary(plan: Plan, task: TaskSpec) -> str:
     kind = "convolutional" if any(step.op == "conv" for step in plan.steps) else "fully connected"
     channels, height, width = task.inputs
+    given = f"lists of {channels} numbers" if height == width == 1 else f"{channels} x {height} x {width} images"
     return (
-        f"A {kind} network of {plan.parameters:,} parameters and {plan.macs:,} multiply-accumulates that sorts "
-        f"{channels} x {height} x {width} images into {task.outputs} classes. Found and trained by netwright; it runs "
-        "without it."
+        f"A {kind} network of {plan.parameters:,} parameters and {plan.macs:,} multiply-accumulates that sorts {given} "
+        f"into {task.outputs} classes. Found and trained by netwright; it runs without it."
     )
 
 
