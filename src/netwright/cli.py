@@ -143,7 +143,7 @@ def search(
     from netwright.experiment.run import search_command
 
     ended = search_command(settings, out, allow_changed=allow_changed)
-    _finish(ended.outcome, as_json, lambda: [])
+    _finish(ended.outcome, as_json, list)
     if ended.interrupted:
         raise typer.Exit(INTERRUPTED)
     if ended.outcome["export"] is None:
@@ -282,6 +282,6 @@ def _finish(found: Any, as_json: bool, lines: Callable[[], list[str]]) -> None:
 
 
 def _say(message: str) -> None:
-    from netwright.core.text import printable
+    from netwright.core.text import plain_lines
 
-    print(printable(message), file=sys.stderr)
+    print(plain_lines(message), file=sys.stderr)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from netwright.book import Book
 from netwright.budget import Spent, Stopwatch
@@ -104,7 +104,8 @@ class Loop:
     """Drives sources until they are empty or the caller says so.
 
     `folder` is the run folder; job folders are made in `folder/work`. `watch` is called after every change, for the
-    terminal. `spare_bytes` is what large artefacts may take before those of losers are deleted. Raises StorageError when the ledger cannot be written; nothing recorded before is lost by it.
+    terminal. `spare_bytes` is what large artefacts may take before those of losers are deleted. Raises StorageError
+    when the ledger cannot be written; nothing recorded before is lost by it.
     """
 
     def __init__(
@@ -308,7 +309,9 @@ class Loop:
     def _finish(self, event: AttemptFinished) -> None:
         folder = self._job_folder(event.trial, event.attempt)
         artefacts = {name: self._blobs.put(folder / file) for name, file in event.evaluated.artefacts.items()}
-        self._large.update({blob: self._blobs.size(blob) for name, blob in artefacts.items() if name in LARGE_ARTEFACTS})
+        self._large.update(
+            {blob: self._blobs.size(blob) for name, blob in artefacts.items() if name in LARGE_ARTEFACTS}
+        )
         finished = Finished(
             event.trial,
             "stopped" if event.stopped else "infeasible" if "infeasible" in event.evaluated.notes else "completed",
@@ -332,7 +335,7 @@ class Loop:
         if event.counts and self.book.open[event.trial].losses >= LOSSES_RETRIED:
             self._close(Lost(event.trial, event.reason))
         else:
-            cause = "lost" if event.counts else "preempted"
+            cause: Literal["lost", "preempted"] = "lost" if event.counts else "preempted"
             self._retry(Retried(event.trial, event.attempt, event.reason, event.cpu_seconds, cause))
 
     def _retry(self, event: Retried) -> None:

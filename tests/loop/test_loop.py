@@ -201,7 +201,9 @@ def test_two_deaths_are_forgiven_when_something_finished_in_between(tmp_path: Pa
     ledger.append([Asked("list", ((1, first),)), Asked("list", ((2, second),))])
     for attempt in (1, 2):
         ledger.append([Noted("driver", {}), Started(1, attempt)])
-    ledger.append([Noted("driver", {}), Started(2, 1), Finished(2, "completed", {}), Started(1, 3), Noted("driver", {})])
+    ledger.append(
+        [Noted("driver", {}), Started(2, 1), Finished(2, "completed", {}), Started(1, 3), Noted("driver", {})]
+    )
     loop = toy_loop(tmp_path, ledger, InlineExecutor(train))
     loop.restore({"list": Listed("list", [first, second])})
     loop.run(["list"], lambda loop: False)
@@ -219,9 +221,7 @@ def test_large_files_of_losers_go_above_the_budget_and_those_that_may_be_needed_
     loop.run(["search"], lambda loop: loop.spent().trials >= 120)
     loop.run(["search"], lambda loop: False, draw=False)
     files = {path.name: path.stat().st_size for path in (tmp_path / "blobs").rglob("*") if path.is_file()}
-    held = {
-        loop.book.artefacts[trial]["checkpoint"] for trial in search.holds() if trial in loop.book.artefacts
-    }
+    held = {loop.book.artefacts[trial]["checkpoint"] for trial in search.holds() if trial in loop.book.artefacts}
     assert held <= files.keys()
     others = sum(size for name, size in files.items() if name not in held)
     assert others <= spare_bytes + 40

@@ -99,7 +99,7 @@ def test_a_space_that_never_gives_a_candidate_says_so() -> None:
 def test_one_objective_strategies_say_what_they_leave_aside() -> None:
     evolution = RegularizedEvolution(GRID, GOAL, seed=0, costs=toy_costs)
     assert evolution.remarks() == (
-        "regularized_evolution optimises accuracy alone; parameters are recorded, not optimised",
+        "regularized-evolution optimises accuracy alone; parameters are recorded, not optimised",
     )
     assert Halving(evolution, rungs=(1, 2)).remarks() == evolution.remarks()
     assert NSGA2(GRID, GOAL, seed=0, costs=toy_costs).remarks() == ()
@@ -112,7 +112,7 @@ def test_make_strategy_sets_the_fidelity() -> None:
     halved = make_strategy("random", GRID, GOAL, seed=0, costs=toy_costs, epochs=9, rungs=(2, 6))
     assert next(halved.ask()).fidelity == Fidelity(2, trunk=True)
     assert halved.name == "random"
-    with pytest.raises(InputError, match="must be one of nsga2, random, regularized_evolution, but got 'nsga3'"):
+    with pytest.raises(InputError, match="must be one of nsga2, random, regularized-evolution, but got 'nsga3'"):
         make_strategy("nsga3", GRID, GOAL, seed=0, costs=toy_costs, epochs=1)
 
 

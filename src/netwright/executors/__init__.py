@@ -6,6 +6,8 @@ from netwright.executors.base import Executor
 from netwright.executors.inline import InlineExecutor
 from netwright.executors.local import LocalExecutor
 
+__all__ = ["EXECUTORS", "Executor", "InlineExecutor", "LocalExecutor"]
+
 EXECUTORS: dict[str, type[Executor]] = {
     "inline": InlineExecutor,
     "local": LocalExecutor,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import os
+import platform
 import select
 import signal
 import socket
@@ -26,6 +27,9 @@ from netwright.executors.wire import Lines, Record, encode, evaluated_to_json, f
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
 
 LAST_WORDS_SECONDS = 0.3
 
@@ -76,6 +80,18 @@ def _settle(log: int, keeper: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         _write_through(stream)
     faulthandler.enable()
+    _keep_freed_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc reuse what a training step frees instead of giving it back to the kernel and faulting it in again.
+
+    Measured on a network of depthwise convolutions: 95 ms of CPU a step instead of 245. Elsewhere it does nothing.
+    """
+    if sys.platform.startswith("linux") and platform.libc_ver()[0] == "glibc":
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, 2**30)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _write_through(stream: TextIO) -> None:

@@ -1,1 +1,1 @@
-"""The stages of a run: data, baselines, search, final training, test, export, report."""
+"""An experiment: from a data source and a budget to a tested, exported network and its report."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from netwright.core.task import TaskSpec
 from netwright.reports.terminal import size_in_words
-from netwright.spaces.catalog import CATALOG, load_space
+from netwright.spaces.catalog import CATALOG, counts, load_space
 from netwright.strategies import STRATEGIES
 
 EXAMPLE = TaskSpec((3, 32, 32), tuple("0123456789"), (0.5,) * 3, (0.25,) * 3)
@@ -28,16 +28,9 @@ def describe_space(name: str) -> Described:
     """One space: size, distinct architectures where they can be counted, whether decisions depend on each other."""
     space = load_space(name, EXAMPLE)
     size = space.size()
-    found: dict[str, Any] = {
-        "name": space.name,
-        "size": size,
-        "distinct": len({c.key for c in space.enumerate()}) if size is not None and size <= COUNTABLE else None,
-        "conditional": space.conditional,
-    }
-    if space.name == "nasbench201":
-        from netwright.spaces.catalog.nasbench201 import distinct_published
-
-        found["distinct_published"] = distinct_published()
+    found: dict[str, Any] = {"name": space.name, "size": size, "distinct": None, "conditional": space.conditional}
+    if size is not None and size <= COUNTABLE:
+        found |= counts(space)
     lines = [f"{space.name}: {size_in_words(size)}"]
     if found["distinct"] is not None:
         lines.append(f"distinct networks: {found['distinct']:,}")

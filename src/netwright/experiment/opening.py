@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from netwright.core.task import TaskSpec
 from netwright.data.dataset import Dataset
 from netwright.evaluation import work
 from netwright.executors import Executor, InlineExecutor, LocalExecutor
+from netwright.executors.local import PRELOAD
 from netwright.experiment.settings import PYTHON_SPACE, Settings, available_cores, resume
 from netwright.hardware.device import device_card
 from netwright.ledger.base import Ledger
@@ -38,6 +40,8 @@ from netwright.spaces.space import Space
 
 LEDGER_FILE = "ledger.sqlite"
 RUN_FILE = "run.toml"
+TRAINING = "netwright.evaluation.trained"
+"""Imported once, before workers are forked from there."""
 LIBRARIES = ("torch", "numpy", "scikit-learn", "onnxruntime")
 
 OpenData = Callable[[Settings, Path, str | None], Dataset]
@@ -107,11 +111,16 @@ def open_run(
             f"a run that goes on must keep its space, but {space.name} has changed since the run began. Restore it, "
             "choose another --out, or add --allow-changed: then old and new trials stand side by side."
         )
+    blobs = Blobs(folder / "blobs")
+    blobs.sweep()
+    shutil.rmtree(folder / "work", ignore_errors=True)
     executor: Executor
     if settings.executor == "inline":
         executor = InlineExecutor(work)
     else:
-        executor = LocalExecutor(work, workers=settings.workers or 1, logs_folder=folder / "logs")
+        executor = LocalExecutor(
+            work, workers=settings.workers or 1, logs_folder=folder / "logs", preload=(*PRELOAD, TRAINING)
+        )
     stack.callback(executor.close)
     opened = Opened(
         folder=folder,
@@ -121,7 +130,7 @@ def open_run(
         space=space,
         reference=space.reference or _reference(data),
         ledger=ledger,
-        blobs=Blobs(folder / "blobs"),
+        blobs=blobs,
         executor=executor,
         stopwatch=Stopwatch(_seconds_so_far(ledger) if facts else 0.0, head_start),
         facts=facts,

@@ -114,4 +114,5 @@ def _epoch_seconds(settings: Settings, candidate: Candidate, folder: Path, image
     )
     notes = probe(job).notes
     chosen = notes["precision"] if settings.precision == "auto" else settings.precision
-    return float(notes[f"{chosen}_ms"]) / 1e3 * math.ceil(images / notes["batch"])
+    steps = math.ceil(images / int(notes["batch"]))
+    return float(notes[f"{chosen}_ms"]) / 1e3 * steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from netwright.core.errors import InputError, NetwrightError
+from netwright.core.errors import InputError, NetwrightError, StorageError
 from netwright.core.job import Allowance
 from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
@@ -142,7 +142,19 @@ class _Drive:
         self.stages = Stages(opened, self.desk, self.loop, self.ladder)
 
     def run(self) -> bool:
-        """All stages; True when Ctrl-C cut them off."""
+        """All stages; True when Ctrl-C cut them off.
+
+        Where the storage refuses, what is under way is cancelled with what is left of the reserve, so that it is
+        simply asked again when the run goes on; then the StorageError is raised.
+        """
+        try:
+            return self._run()
+        except StorageError:
+            with suppress(StorageError):
+                self.loop.cancel("the storage refused")
+            raise
+
+    def _run(self) -> bool:
         with _interrupts(self.loop):
             if self._nothing_left():
                 self.console.print("The budget of this run is used up; give a larger one to go on.")

@@ -17,7 +17,7 @@ from netwright.strategies.regularized_evolution import RegularizedEvolution
 STRATEGIES: dict[str, type[Strategy]] = {
     "nsga2": NSGA2,
     "random": RandomSearch,
-    "regularized_evolution": RegularizedEvolution,
+    "regularized-evolution": RegularizedEvolution,
 }
 DEFAULT_STRATEGY = "nsga2"
 """Combined with successive halving wherever there are epochs enough for two rungs."""

@@ -27,7 +27,7 @@ from netwright.strategies.population import Member, beats, result_of
 class RegularizedEvolution(Strategy):
     """Aging evolution of `population` members; the best of `sample` drawn ones (with replacement) has a child."""
 
-    name = "regularized_evolution"
+    name = "regularized-evolution"
     kind = "evolution"
 
     def __init__(

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from netwright.budget import Stopwatch
 from netwright.core.errors import CandidateError
@@ -166,4 +165,3 @@ def main() -> None:
         pause=given.pause,
         misbehaviour=given.misbehaviour,
     )
-
