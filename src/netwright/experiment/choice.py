@@ -98,6 +98,8 @@ def finalists(standings: Standings, count: int, floor: float | None) -> list[Ent
     """
     front = standings.front()
     feasible = [entry for entry in front if entry.violation == 0] or front[:1]
+    if not feasible:
+        return []
     points = _scaled(standings.goal, feasible, floor)
     left = list(range(len(feasible)))
     chosen: list[int] = []

@@ -141,7 +141,9 @@ def _tightened(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
 def _implies(limit: Limit, before: Limit) -> bool:
     if limit.metric != before.metric or limit.comparison[0] != before.comparison[0]:
         return False
-    return limit.bound <= before.bound if before.comparison[0] == "<" else limit.bound >= before.bound
+    if limit.bound == before.bound:
+        return limit.comparison == before.comparison or before.comparison in ("<=", ">=")
+    return (limit.bound < before.bound) == (before.comparison[0] == "<")
 
 
 def _said(value: object) -> str:
