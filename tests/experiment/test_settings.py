@@ -1,0 +1,151 @@
+"""What may change when a run goes on, and what an option that was left out stands for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from netwright.core.errors import InputError, LimitError, RunChanged
+from netwright.experiment.settings import FREE, Settings, resume
+
+STORED = Settings("photos", minutes=5.0, limits=("parameters<=100k", "accuracy>=80%")).complete()
+OTHER: dict[str, Any] = {
+    "data": "others",
+    "minutes": 9.0,
+    "trials": 50,
+    "cpu_seconds": 70.0,
+    "epochs": 3,
+    "strategy": "random",
+    "space": "mlp",
+    "workers": 7,
+    "objectives": ("accuracy:max", "macs:min"),
+    "limits": ("parameters<=200k",),
+    "size": "32",
+    "split": "split.csv",
+    "groups": "groups.csv",
+    "rival": "random",
+    "executor": "inline",
+    "precision": "fp32",
+    "seed": 8,
+    "images": False,
+}
+"""A value for every option that differs from the stored one."""
+
+
+def test_every_option_has_a_row() -> None:
+    assert set(OTHER) == {option.name for option in fields(Settings)}
+    assert all(getattr(STORED, name) != value for name, value in OTHER.items())
+
+
+@pytest.mark.parametrize("option", sorted(FREE))
+def test_free_options_change(option: str) -> None:
+    given = Settings(**{"data": "photos", option: OTHER[option]})
+    assert resume(STORED, given, allow_changed=False) == replace(STORED, **{option: OTHER[option]})
+
+
+@pytest.mark.parametrize("option", sorted(set(OTHER) - FREE))
+def test_the_others_are_refused_by_name_and_pass_when_allowed(option: str) -> None:
+    given = Settings(**{"data": "photos", option: OTHER[option]})
+    with pytest.raises(RunChanged, match=rf"\b{option} was .* and is now .*--allow-changed"):
+        resume(STORED, given, allow_changed=False)
+    assert resume(STORED, given, allow_changed=True) == replace(STORED, **{option: OTHER[option]})
+
+
+def test_all_refused_options_are_named_at_once() -> None:
+    with pytest.raises(RunChanged) as refused:
+        resume(STORED, Settings("photos", seed=8, space="mlp"), allow_changed=False)
+    assert "space was chain and is now mlp" in str(refused.value)
+    assert "seed was 0 and is now 8" in str(refused.value)
+
+
+def test_options_left_out_keep_their_values() -> None:
+    assert resume(STORED, Settings("photos"), allow_changed=False) == STORED
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        ("parameters<=100k", "accuracy>=80%"),
+        ("accuracy>=80%", "parameters<=100k"),
+        ("parameters<=50k", "accuracy>=80%"),
+        ("parameters<=100k", "accuracy>=85%"),
+        ("parameters<=100000", "accuracy>=0.8", "latency<=2ms"),
+    ],
+)
+def test_limits_may_be_tightened_and_added(limits: tuple[str, ...]) -> None:
+    assert resume(STORED, Settings("photos", limits=limits), allow_changed=False).limits == limits
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        ("parameters<=101k", "accuracy>=80%"),
+        ("parameters<=100k", "accuracy>=79%"),
+        ("parameters<=100k",),
+        ("parameters>=50k", "accuracy>=80%"),
+        ("macs<=1k", "accuracy>=80%"),
+    ],
+)
+def test_limits_loosened_or_taken_away_are_refused(limits: tuple[str, ...]) -> None:
+    with pytest.raises(RunChanged, match="limits was"):
+        resume(STORED, Settings("photos", limits=limits), allow_changed=False)
+
+
+def test_a_strict_limit_is_not_loosened_by_equality() -> None:
+    strict = replace(STORED, limits=("parameters<100",))
+    with pytest.raises(RunChanged, match="limits"):
+        resume(strict, Settings("photos", limits=("parameters<=100",)), allow_changed=False)
+    assert resume(replace(STORED, limits=("parameters<=100",)), Settings("photos", limits=("parameters<100",)),
+                  allow_changed=False).limits == ("parameters<100",)  # fmt: skip
+
+
+def test_defaults() -> None:
+    settings = Settings("photos").complete()
+    assert settings.minutes == 10
+    assert (settings.strategy, settings.space, settings.executor) == ("nsga2+halving", "chain", "local")
+    assert settings.objectives == ("accuracy:max", "parameters:min")
+    assert (settings.limits, settings.seed, settings.precision, settings.images) == ((), 0, "auto", True)
+    assert settings.workers is not None and settings.workers >= 1
+
+
+@pytest.mark.parametrize("bound", [{"trials": 5}, {"cpu_seconds": 9.0}])
+def test_another_budget_takes_the_place_of_ten_minutes(bound: dict[str, Any]) -> None:
+    settings = Settings("photos", **bound).complete()
+    assert settings.minutes is None
+    assert settings.budget.seconds is None
+
+
+def test_inline_has_one_worker_unless_told_otherwise() -> None:
+    assert Settings("photos", executor="inline").complete().workers == 1
+
+
+def test_minutes_are_sixty_seconds() -> None:
+    assert Settings("photos", minutes=1.5).budget.seconds == 90
+
+
+def test_settings_survive_json() -> None:
+    for settings in (Settings("photos"), STORED, Settings(**OTHER)):
+        assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("workers", 0, "at least 1, but got 0"),
+        ("epochs", 0, "at least 1, but got 0"),
+        ("rival", "grid", "one of random, but got 'grid'"),
+        ("executor", "cloud", "one of inline, local, but got 'cloud'"),
+        ("precision", "int8", "one of auto, fp32, bf16, but got 'int8'"),
+    ],
+)
+def test_values_that_do_not_fit(option: str, value: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Settings(**{"data": "photos", option: value})
+
+
+def test_a_limit_that_cannot_be_read() -> None:
+    with pytest.raises(LimitError):
+        _ = Settings("photos", limits=("parameters=<5",)).goal
