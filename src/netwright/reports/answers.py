@@ -1,4 +1,4 @@
-"""What the winner answers on test images: confusions, mistakes, calibration; and how its training went."""
+"""What the winner answers on images it was not trained on: confusions, mistakes, calibration; and how its training went."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from netwright.reports.view import RunView
 MISTAKES = 12
 BINS = 10
 FEW = 10
-"""With fewer test images than this a class is said to be too rare to judge."""
+"""With fewer images than this a class is said to be too rare to judge."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One class: how many test images, how many answered rightly, and the share with its 90 % interval."""
+    """One class: how many images, how many answered rightly, and the share with its 90 % interval."""
 
     label: str
     images: int
@@ -44,7 +44,7 @@ class Confused:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`counts[true][answered]` over the test images."""
+    """`counts[true][answered]` over the images judged."""
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -54,7 +54,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Test images of similar confidence: how sure the network was, and how often it was right (90 % interval)."""
+    """Images of similar confidence: how sure the network was, and how often it was right (90 % interval)."""
 
     confidence: float
     right: float
@@ -75,7 +75,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A test image answered wrongly, with the confidence in the wrong answer and in the true one."""
+    """An image answered wrongly, with the confidence in the wrong answer and in the true one."""
 
     index: int
     name: str
@@ -105,12 +105,11 @@ def labels_of(view: RunView) -> tuple[str, ...]:
 
 
 def compute_confusion(view: RunView, trial: TrialId | None) -> Confusion | None:
-    """Counts of true against answered classes, or None without test answers."""
-    answers = view.test_answers(trial)
-    if answers is None or view.test_labels is None:
+    """Counts of true against answered classes, or None without answers."""
+    answers, true = view.judged_answers(trial)
+    if answers is None or true is None:
         return None
     labels = labels_of(view)
-    true = np.asarray(view.test_labels, dtype=np.int64)
     counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
     np.add.at(counts, (true, answers.argmax(axis=1)), 1)
     classes = []
@@ -131,12 +130,12 @@ def compute_confusion(view: RunView, trial: TrialId | None) -> Confusion | None:
 
 
 def compute_calibration(view: RunView, trial: TrialId | None) -> Calibration | None:
-    """Confidence against share right in bins of equally many test images, or None without test answers."""
-    answers = view.test_answers(trial)
-    if answers is None or view.test_labels is None or not len(answers):
+    """Confidence against share right in bins of equally many images, or None without answers."""
+    answers, true = view.judged_answers(trial)
+    if answers is None or true is None or not len(answers):
         return None
     confidence = answers.max(axis=1)
-    right = answers.argmax(axis=1) == np.asarray(view.test_labels)
+    right = answers.argmax(axis=1) == true
     order = np.argsort(confidence, kind="stable")
     bins = []
     for members in np.array_split(order, min(BINS, max(1, len(order) // 20))):
@@ -149,18 +148,18 @@ def compute_calibration(view: RunView, trial: TrialId | None) -> Calibration | N
 
 def compute_mistakes(view: RunView, trial: TrialId | None) -> list[Mistake]:
     """The wrong answers the network was surest of. Names are left out where images are."""
-    answers = view.test_answers(trial)
-    if answers is None or view.test_labels is None:
+    answers, true = view.judged_answers(trial)
+    if answers is None or true is None:
         return []
     labels = labels_of(view)
-    true = np.asarray(view.test_labels, dtype=np.int64)
     said = answers.argmax(axis=1)
+    named = view.image is not None and view.split == "test"
     wrong = np.flatnonzero(said != true)
     surest = wrong[np.argsort(-answers[wrong, said[wrong]], kind="stable")][:MISTAKES]
     return [
         Mistake(
             int(index),
-            public(plain(view.test_names[index])) if view.image is not None and index < len(view.test_names) else "",
+            public(plain(view.test_names[index])) if named and index < len(view.test_names) else "",
             labels[true[index]],
             labels[said[index]],
             float(answers[index, said[index]]),

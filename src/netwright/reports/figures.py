@@ -123,25 +123,26 @@ def _extent(
 def _limits(frame: Frame, x: Scale, y: Scale, metric: str, cost: str, limits: Sequence[Limit]) -> Markup:
     """A line at each limit, the forbidden side shaded."""
     left, top, right, bottom = frame.inner
-    parts: list[Markup] = []
+    shades: list[Markup] = []
+    lines: list[Markup] = []
     for limit in limits:
         below = limit.comparison in ("<=", "<")
         if limit.metric == cost:
             at = x(limit.bound)
-            parts.append(
-                box(at if below else left, top, (right - at) if below else at - left, bottom - top, "forbidden")
+            shades.append(
+                box(at if below else left, top, right - at if below else at - left, bottom - top, "forbidden")
             )
-            parts.append(line(at, top, at, bottom, "limit"))
-            parts.append(label(at - 5, bottom - 7, str(limit), anchor="end", class_="limit-label"))
+            lines.append(line(at, top, at, bottom, "limit"))
+            lines.append(label(at - 5, bottom - 7, str(limit), anchor="end", class_="limit-label"))
         elif limit.metric == metric:
             at = y(limit.bound)
             upper = below == (metric != "loss")
-            parts.append(
-                box(left, top if upper else at, right - left, (at - top) if upper else bottom - at, "forbidden")
+            shades.append(
+                box(left, top if upper else at, right - left, at - top if upper else bottom - at, "forbidden")
             )
-            parts.append(line(left, at, right, at, "limit"))
-            parts.append(label(right - 4, at - 5, str(limit), anchor="end", class_="limit-label"))
-    return join(parts)
+            lines.append(line(left, at, right, at, "limit"))
+            lines.append(label(right - 4, at - 5, str(limit), anchor="end", class_="limit-label"))
+    return join((*shades, *lines))
 
 
 def _dot(row: CandidateRow, x: Scale, y: Scale, cost: str) -> Markup:

@@ -162,7 +162,8 @@ def table_data(story: Story) -> dict[str, Any]:
         "parents",
     ]
     tested = {
-        str(number): f"{words.measured(metric, value)} on test images" for number, value in story.tested.values.items()
+        str(number): [f"{words.heading(metric)}, {value.split}", words.measured(metric, value)]
+        for number, value in story.tested.values.items()
     }
     return {
         "columns": [*columns, "key", "reason", "network"],

@@ -31,7 +31,7 @@ function tipOf(mark) {
   const measured = measuredColumns.filter((name) => row[at[name]] !== null).map((name) => `${name}: ${shown(row[at[name]])}`);
   const test = data.tested[row[at.trial]];
   const head = `trial ${row[at.trial]}, ${row[at.origin]}, ${row[at.epochs]} epochs`;
-  return [head, networkOf(row), ...measured, ...(test ? [test] : [])].join("\n");
+  return [head, networkOf(row), ...measured, ...(test ? [test.join(": ")] : [])].join("\n");
 }
 
 function showTip(mark) {
@@ -87,7 +87,7 @@ function describe(row) {
   if (trial === data.winner) head.append(element("span", "winner", "badge"));
   const list = element("dl");
   const entry = (name, value) => list.append(element("dt", name), element("dd", value));
-  if (data.tested[trial]) entry("test", data.tested[trial].replace(" on test images", ""));
+  if (data.tested[trial]) entry(...data.tested[trial]);
   for (const name of measuredColumns) if (row[at[name]] !== null) entry(name, shown(row[at[name]]));
   entry("status", row[at.status]);
   entry("origin", row[at.origin]);
@@ -98,7 +98,7 @@ function describe(row) {
   const parts = [head, element("p", networkOf(row), "words"), list];
   if (row[at.reason] !== null) parts.push(element("p", row[at.reason]));
   if (trial !== data.shown && data.shown !== null) {
-    const back = element("button", trial === data.winner ? "" : data.winner === null ? "Back to the best" : "Back to the winner");
+    const back = element("button", data.winner === null ? "Back to the best" : "Back to the winner");
     back.type = "button";
     back.addEventListener("click", () => choose(data.shown, true));
     parts.push(back);
@@ -195,6 +195,7 @@ function fill() {
       if (name === "trial") {
         const button = element("button", row[at.trial]);
         button.type = "button";
+        button.addEventListener("click", () => chosen?.scrollIntoView({ block: "center" }));
         cell.append(button);
       } else cell.textContent = name === "network" ? networkOf(row) : shown(row[at[name]]);
       if ((name === "network" || name === "reason") && cell.textContent) cell.className = "long";

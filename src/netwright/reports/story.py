@@ -37,7 +37,7 @@ from netwright.reports.tables import (
     compute_timeline,
     compute_trials,
 )
-from netwright.reports.verdict import Tested, Verdict, compute_tested, verdict
+from netwright.reports.verdict import Tested, Verdict, compute_tested, compute_validated, verdict
 from netwright.reports.view import RunView
 
 SCHEMA = 1
@@ -75,8 +75,9 @@ class Story:
 
 def tell(view: RunView) -> Story:
     """Compute everything."""
-    tested = compute_tested(view)
-    candidates = tuple(compute_candidates(view, tested.values))
+    on_test = view.split == "test"
+    tested = compute_tested(view) if on_test else compute_validated(view)
+    candidates = tuple(compute_candidates(view, tested.values if on_test else {}))
     winner = view.roles.winner
     shown = winner if winner is not None else next((row.trial for row in candidates if row.front), None)
     return Story(
@@ -138,7 +139,7 @@ def report_json(story: Story) -> dict[str, Any]:
         "metric": view.metric.metric,
         "goal": view.goal.to_json(),
         "winner": view.roles.winner,
-        "test": {str(number): value.to_json() for number, value in story.tested.values.items()},
+        view.split: {str(number): value.to_json() for number, value in story.tested.values.items()},
         "test_reads": view.test_reads,
         "comparisons": _json(story.verdict.comparisons),
         "baselines": _json(story.references),

@@ -8,6 +8,7 @@ same is done on the validation images, and it is said that those figures flatter
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
@@ -20,6 +21,7 @@ from netwright.core.history import Trial
 from netwright.core.measurement import Measurement, Split
 from netwright.core.metrics import METRICS
 from netwright.core.seeding import derive
+from netwright.core.text import plain, public
 from netwright.core.trial import FINISHED, OPEN, TrialId
 from netwright.reports import quality, words
 from netwright.reports.view import RunView
@@ -85,7 +87,7 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
     winner = view.trial(view.roles.winner)
     if winner is None:
         return Verdict(_no_winner(view))
-    tested = _compute_validated(view) if view.test_labels is None else tested or compute_tested(view)
+    tested = compute_validated(view) if view.test_labels is None else tested or compute_tested(view)
     value = tested.values.get(winner.id)
     if value is None:
         return Verdict(_untested(view, winner))
@@ -152,7 +154,7 @@ def compute_tested(view: RunView) -> Tested:
     return _score(view, "test", view.test_labels, view.test_answers)
 
 
-def _compute_validated(view: RunView) -> Tested:
+def compute_validated(view: RunView) -> Tested:
     """The same on the validation images, by which the winner was chosen."""
     return _score(view, "validation", view.validation_labels, view.validation_answers)
 
@@ -264,10 +266,36 @@ def _no_winner(view: RunView) -> str:
     if not searched:
         return "Nothing was searched yet"
     if finished == 0 and not any(trial.status in OPEN for trial in searched):
-        return f"No network was found: {_all_of(len(searched))} failed"
+        return f"No network was found: {_all_of(len(searched))} failed{_commonest(searched)}"
     if finished == 0:
         return "No trial has finished yet"
-    return f"No network was chosen yet: {words.plural(finished, 'trial')} finished, and the final stage has not ended"
+    return f"No network was chosen yet: {words.plural(finished, 'trial')} finished{_best_so_far(view, searched)}"
+
+
+def _best_so_far(view: RunView, trials: list[Trial]) -> str:
+    """What the best trial within the limits reached on validation images."""
+    metric = view.metric
+    measured = [
+        trial.measurements[metric.metric]
+        for trial in trials
+        if trial.status != "infeasible"
+        and metric.metric in trial.measurements
+        and view.goal.violation(trial.measurements) == 0
+    ]
+    if not measured:
+        return ", none of them within the limits" if view.goal.limits else ""
+    pick = max if metric.direction == "max" else min
+    best = pick(measured, key=lambda entry: entry.value)
+    return f", the best with {_reading(metric.metric, best)} on validation images"
+
+
+def _commonest(trials: list[Trial]) -> str:
+    """The reason that most trials gave, where they gave any."""
+    reasons = Counter(trial.reason for trial in trials if trial.reason)
+    if not reasons:
+        return ""
+    reason, times = reasons.most_common(1)[0]
+    return f", {words.count(times)} of them with: {words.clipped(public(plain(reason)), 160)}"
 
 
 def _all_of(number: int) -> str:
@@ -281,9 +309,12 @@ def _untested(view: RunView, winner: Trial) -> str:
 
 
 def _bad_news(view: RunView, comparisons: list[Comparison]) -> str:
-    forest, handmade = _by_role(comparisons, "forest"), _by_role(comparisons, "handmade")
-    if forest is not None and forest.outcome == "worse":
-        return f"The random forest wins, with {_reading(view.metric.metric, forest.value)}."
+    handmade = _by_role(comparisons, "handmade")
+    for role in ("forest", "linear"):
+        classic = _by_role(comparisons, role)
+        if classic is not None and classic.outcome == "worse":
+            name = f"{classic.name[:1].upper()}{classic.name[1:]}"
+            return f"{name} wins, with {_reading(view.metric.metric, classic.value)}."
     if handmade is None or handmade.outcome == "beats":
         return ""
     if handmade.outcome == "equal" and _cheaper(handmade):

@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.history import History, Trial
+from netwright.core.measurement import Split
 from netwright.core.objective import Goal, Objective
 from netwright.core.task import TaskSpec
 from netwright.core.trial import TrialId
@@ -121,6 +122,20 @@ class RunView:
     def validation_answers(self, number: TrialId | None) -> NDArray[np.float64] | None:
         """Validation probabilities of a trial, (validation images, classes), or None where they were not kept."""
         return self._answers(number, "validation", self.validation_labels)
+
+    @property
+    def split(self) -> Split:
+        """The split that quality is judged on: test, or validation where there are no test images."""
+        return "validation" if self.test_labels is None else "test"
+
+    def judged_answers(
+        self, number: TrialId | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | tuple[None, None]:
+        """Probabilities of a trial and the true classes on the split that quality is judged on, as far as kept."""
+        test = self.split == "test"
+        answers = self.test_answers(number) if test else self.validation_answers(number)
+        labels = self.test_labels if test else self.validation_labels
+        return (None, None) if answers is None or labels is None else (answers, labels.astype(np.int64))
 
     def _answers(
         self, number: TrialId | None, split: str, labels: NDArray[np.integer[Any]] | None

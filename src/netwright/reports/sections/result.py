@@ -38,7 +38,10 @@ def _tiles(story: Story) -> Markup:
     tiles: list[tuple[str, str]] = []
     if story.verdict.winner is not None:
         tiles.append(
-            (words.measured(view.metric.metric, story.verdict.winner), f"{words.title(view.metric.metric)}, test")
+            (
+                words.measured(view.metric.metric, story.verdict.winner),
+                f"{words.title(view.metric.metric)}, {view.split}",
+            )
         )
     for cost in cost_names(view) if winner else []:
         if winner is not None and cost in winner.measurements:
@@ -77,7 +80,7 @@ def _comparison(story: Story) -> Markup:
     unit = "points" if metric in words.PERCENT else "difference"
     rows.append(("", "", axis, tag("span", {"class": "soft"}, unit), ""))
     head = ("rival", words.heading(metric), "winner minus rival", "the winner is", "and")
-    images = words.plural(rivals[0].difference.samples, "test image")
+    images = words.plural(rivals[0].difference.samples, f"{story.view.split} image")
     says = (
         f"Dots are differences on the same {images}, lines their 90 % intervals (paired bootstrap). Where a line crosses "
         "zero, no difference can be told."
@@ -105,13 +108,13 @@ def choice(story: Story) -> Markup:
         return section(
             2, "choice", "The choice", tag("p", {"class": "none"}, "No network was measured, so there is none.")
         )
-    plots = []
+    plots: list[Markup] = []
     costs = view.costs
     for objective in costs:
         shown = [row for row in story.candidates if objective.metric in row.costs]
         if not shown:
             continue
-        says = _front_says(story, objective.metric)
+        says = _front_says(story, objective.metric) if not plots else _beside_says(story, objective.metric)
         wide, narrow = (
             figures.plot_front(
                 story.candidates,
@@ -125,14 +128,14 @@ def choice(story: Story) -> Markup:
             for frame in (Frame(720, 430, 52, 16, 34, 44), Frame(380, 380, 46, 14, 34, 44))
         )
         drawn = both(wide, narrow) if len(costs) == 1 else narrow
-        plots.append(figure(says, _legend(story), drawn, class_="front"))
+        plots.append(figure(says, drawn, class_="front"))
     panel = tag("aside", {"id": "chosen", "aria-live": "polite"}, tag("p", None, "Choose a mark to see its network."))
     group = "choice" if len(costs) == 1 else "choice many"
     return section(
         2,
         "choice",
         "The choice",
-        tag("div", {"class": group}, tag("div", {"class": "plots"}, *plots), panel),
+        tag("div", {"class": group}, tag("div", None, _legend(story), tag("div", {"class": "plots"}, *plots)), panel),
         _front_table(story),
     )
 
@@ -156,6 +159,11 @@ def _front_says(story: Story, cost: str) -> str:
     if any(row.violation > 0 for row in shown):
         parts.append("Hollow dots break a limit.")
     return " ".join(parts)
+
+
+def _beside_says(story: Story, cost: str) -> str:
+    shown = sum(cost in row.costs for row in story.candidates)
+    return f"The same networks against {words.title(cost)}; it is known of {words.plural(shown, 'candidate')}."
 
 
 def _legend(story: Story) -> Markup:
@@ -201,7 +209,7 @@ def _front_table(story: Story) -> Markup:
         "on the front",
         f"{words.heading(metric)}, validation",
         "test",
-        *map(words.title, costs),
+        *map(words.heading, costs),
         "epochs",
         "network",
     ]

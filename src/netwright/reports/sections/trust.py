@@ -38,7 +38,7 @@ def trust(story: Story) -> Markup:
         says = (
             f"On average {100 * told.confidence:.1f} % sure and {100 * told.right:.1f} % right: "
             f"{'well calibrated' if told.error < 0.03 else lean} (mean distance {100 * told.error:.1f} points). "
-            "Dots are equally many test images each, with 90 % intervals."
+            f"Dots are equally many {story.view.split} images each, with 90 % intervals."
         )
         picture = plot_calibration(told, Frame(440, 320, 46, 16, 30, 44))
         parts.append(figure(says, picture, title="Does it know when it is wrong?"))
@@ -61,7 +61,7 @@ def _confusion(story: Story) -> Markup:
     if rare:
         names = words.listed([words.clipped(name, 30) for name in rare[:5]])
         rest = f" and {len(rare) - 5} more classes" if len(rare) > 5 else ""
-        says.append(f"With fewer than {FEW} test images nothing can be said about {names}{rest}.")
+        says.append(f"With fewer than {FEW} {story.view.split} images nothing can be said about {names}{rest}.")
     pairs = tag(
         "ul",
         {"class": "pairs"},
@@ -82,7 +82,7 @@ def _confusion(story: Story) -> Markup:
 
 def _mistakes(story: Story) -> Markup:
     view = story.view
-    items = [tag("li", None, _picture(view, entry), _mistake_words(entry)) for entry in story.mistakes]
+    items = [tag("li", None, _picture(view, entry), _mistake_words(entry, view.split)) for entry in story.mistakes]
     says = "The wrong answers the network was surest of."
     says += (
         " Images and file names were left out on request." if view.image is None else " Wrong labels hide here, too."
@@ -91,13 +91,13 @@ def _mistakes(story: Story) -> Markup:
 
 
 def _picture(view: RunView, entry: Mistake) -> Markup | None:
-    if view.image is None:
+    if view.image is None or view.split != "test":
         return None
     return tag("img", {"src": data_uri(view.image(entry.index)), "alt": f"test image {entry.index}"})
 
 
-def _mistake_words(entry: Mistake) -> Markup:
-    name = entry.name or f"test image {entry.index}"
+def _mistake_words(entry: Mistake, split: str) -> Markup:
+    name = entry.name or f"{split} image {entry.index}"
     return tag(
         "div",
         None,
@@ -128,7 +128,7 @@ def _curve(story: Story) -> Markup:
             (entry for entry in story.curve if entry.validation_loss is not None), key=lambda e: e.validation_loss or 0
         )
         says += f" Loss ends at {last.train_loss:.3g} on training and {last.validation_loss:.3g} on validation images"
-        rising = (lowest.validation_loss or 0) < 0.93 * last.validation_loss
+        rising = lowest.epoch <= 0.8 * last.epoch and (lowest.validation_loss or 0) < 0.93 * last.validation_loss
         says += f"; validation was lowest in epoch {lowest.epoch}, so it overfits at the end." if rising else "."
     return figure(says, plot_curve(story.curve, Frame(440, 320, 50, 78, 30, 44)), title="Did the training settle?")
 
