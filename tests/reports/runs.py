@@ -28,6 +28,10 @@ from netwright.reports.view import Roles, RunView
 RUNGS = (2, 6, 18)
 FULL = 40
 VALIDATION = 310
+TRACEBACK = """Traceback (most recent call last):
+  File "/home/ada/secret-project/fit.py", line 88, in fit
+    loss.backward()
+RuntimeError: expected 3 dimensions, got 2"""
 FAILURES = (
     ("invalid", "network/2/#4fd1/kernel: a kernel of 7 does not fit an image of 4x4", ""),
     ("diverged", "the loss was not finite in epoch 2", ""),
@@ -36,8 +40,7 @@ FAILURES = (
     (
         "crashed",
         "RuntimeError: expected 3 dimensions, got 2",
-        'Traceback (most recent call last):\n  File "/home/ada/secret-project/fit.py", line 88, in fit\n'
-        "    loss.backward()\nRuntimeError: expected 3 dimensions, got 2",
+        TRACEBACK,
     ),
 )
 
@@ -134,7 +137,9 @@ class Made:
                 side = side // 2 if layer.get("stride") == 2 or (group in (3, 5) and side > 4) else side
                 block = f"{kind} {width}, kernel {kernel}" + (f", expand {layer['expand']}" if kind == "MBConv" else "")
                 inner = channels * layer.get("expand", 1)
-                parameters = channels * width * kernel * kernel if kind == "Conv" else inner * (kernel**2 + channels + width)
+                parameters = (
+                    channels * width * kernel * kernel if kind == "Conv" else inner * (kernel**2 + channels + width)
+                )
                 shape = (width, side, side)
                 steps.append(
                     _step(f"conv_{group}", "conv", block, group, at, shape, parameters, parameters * side * side)
@@ -338,12 +343,14 @@ def facts_of(made: Made) -> dict[str, Any]:
             "name": "sign_digits",
             "images": 2062,
             "size": [32, 32, 3],
-            "classes": {label: 206 for label in made.labels},
+            "classes": dict.fromkeys(made.labels, 206),
             "split": {"train": 1441, "validation": VALIDATION, "test": made.test_images},
             "how_split": "by group, 70/15/15",
             "fingerprint": "9f2c4e11ab03d7c25a6b",
             "licence": "Apache-2.0",
-            "findings": [{"severity": "warn", "kind": "rotated", "message": "3 images carry an EXIF rotation", "fix": ""}],
+            "findings": [
+                {"severity": "warn", "kind": "rotated", "message": "3 images carry an EXIF rotation", "fix": ""}
+            ],
         },
     }
 
@@ -406,7 +413,7 @@ def make_run(
     made.say(Noted("driver", {"host": "here"}), made.now)
     base = made.baselines()
     finished = list(searched(made, trials, failing))
-    if made.rng.random() < 2 and trials > 20:
+    if trials > 20:
         proposal = Proposal(made.candidate(made.decisions()), Fidelity(RUNGS[0], True), origin="random")
         made.run("search", proposal, 3.0, lambda n: Lost(n, "the worker was killed from outside three times"))
     if not final or not finished:
@@ -430,5 +437,6 @@ def make_run(
         finals.append(number)
     made.say(Noted("test", {"trials": finals}), max(made.free_at))
     return made.view(
-        Roles(**base, best_random=finals[-1] if best_random else None, finalists=tuple(finals), winner=finals[0]), images
+        Roles(**base, best_random=finals[-1] if best_random else None, finalists=tuple(finals), winner=finals[0]),
+        images,
     )

@@ -41,7 +41,7 @@ def public(text: str) -> str:
 
 
 def _visible(line: str) -> str:
-    return "".join(" " if mark in "\t\n" else mark for mark in line if mark in "\t\n" or not _hidden(mark))
+    return "".join(" " if mark.isspace() else mark for mark in line if mark.isspace() or not _hidden(mark))
 
 
 def _hidden(mark: str) -> bool:

@@ -115,4 +115,4 @@ def wilson(hits: float, total: float) -> tuple[float, float]:
     share = hits / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     spread = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return max(0.0, float(centre - spread)), min(1.0, float(centre + spread))
+    return max(0.0, min(share, float(centre - spread))), min(1.0, max(share, float(centre + spread)))
