@@ -44,8 +44,14 @@ def main() -> None:
             for seed in range(seeds)
         ]
         rows.append(
-            [name, f"{trials:,}", spread([min(k["seconds"]) for k in kept]), spread([min(k["cpu"]) for k in kept])]
-            + [spread([k["file_mb"] for k in kept], 0), spread([k["rss_mb"] for k in kept], 0)]
+            [
+                name,
+                f"{trials:,}",
+                spread([min(k["seconds"]) for k in kept]),
+                spread([min(k["cpu"]) for k in kept]),
+                spread([k["file_mb"] for k in kept], 0),
+                spread([k["rss_mb"] for k in kept], 0),
+            ]
         )
     print(f"{machine()}; best of {REPEATS}, median (range) of the seeds 0 to {seeds - 1}")
     print_table(["strategy", "trials", "seconds", "CPU seconds", "ledger MB", "process MB"], rows)
