@@ -129,8 +129,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """The likeliest class of each sample, (N,)."""
-        answers: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return answers
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[best]
+        return labels
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
         """The probability of each class for each sample, (N, classes)."""

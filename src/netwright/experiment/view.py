@@ -36,7 +36,8 @@ def view_of(folder: Path, *, images: bool | None = None) -> RunView:
 
     test = data.indices("test")
     labels = np.asarray(data.labels)
-    with_images = len(test) > 0 and (settings.images if images is None else images)
+    pictures = data.task.inputs[0] in (1, 3) and not data.decode.flat
+    with_images = pictures and len(test) > 0 and (settings.images if images is None else images)
     measured_side_by_side(history)
     return RunView(
         history=history,

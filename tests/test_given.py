@@ -1,0 +1,50 @@
+"""What a person gives from Python."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import netwright as nw
+from netwright.core.errors import DataError
+from netwright.given import new_folder
+
+
+def test_loaded_data_live_as_long_as_the_result() -> None:
+    data = nw.load_data("digits")
+    assert data.images.shape == (1797, 8, 8, 1)
+    assert len(data.indices("test")) == 270
+    folder = data.folder
+    assert folder.exists()
+    del data
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_arrays_are_loaded_into_a_folder(tmp_path: Path) -> None:
+    digits = load_digits()
+    groups = np.arange(len(digits.target)) // 10
+    data = nw.load_data(digits.images, tmp_path / "data", labels=digits.target, groups=groups, size=6)
+    assert data.images.shape == (1797, 6, 6, 1)
+    sides = {(group, part) for group, part in zip(groups.tolist(), data.split.tolist(), strict=True)}
+    assert len(sides) == len(set(groups.tolist()))
+    assert data.folder == tmp_path / "data"
+
+
+def test_bad_data_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(DataError, match="there is no"):
+        nw.load_data("nothing-here")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_new_folders_are_named_by_date_and_data(tmp_path: Path) -> None:
+    first, second = (new_folder(tmp_path, "../my photos (2).npz") for _ in range(2))
+    assert first.name.endswith("-my-photos-2")
+    assert second.name == f"{first.name}-2"
+    assert new_folder(tmp_path, "(arrays)").name.endswith("-arrays")
+    assert new_folder(tmp_path, "…").name.endswith("-run")
