@@ -153,7 +153,8 @@ def test_t201_front_figures() -> None:
         for s in range(15)
     ]
     drawn = [covered(table, search(table, RandomSearch(table, GOAL, seed=s, costs=toy_costs)), 500) for s in range(15)]
-    assert sum(share >= 0.96 for share in found) >= 14
+    assert sum(share >= 0.96 for share in found) >= 13
+    assert mean(found) >= 0.975
     assert mean(drawn) <= 0.90
 
 
