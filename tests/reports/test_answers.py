@@ -8,6 +8,7 @@ import pytest
 
 from netwright.core.candidate import Value
 from netwright.reports.answers import (
+    Epoch,
     compute_calibration,
     compute_confusion,
     compute_curve,
@@ -16,6 +17,7 @@ from netwright.reports.answers import (
 )
 from netwright.reports.importance import compute_importance, group_of, slots_of
 from netwright.reports.network import compute_differences, folded
+from netwright.reports.sections.trust import rising_after
 from netwright.reports.view import RunView
 from tests.reports.runs import make_run
 
@@ -79,6 +81,17 @@ def test_a_curve_may_miss_values(tmp_path: Path, view: RunView) -> None:
     path.write_text('[{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.5, "validation_loss": 1.7}]')
     told = compute_curve(replace(view, files=lambda trial, name: path), 1)
     assert [(entry.epoch, entry.train_loss, entry.validation_loss) for entry in told] == [(1, 2.0, None), (2, 1.5, 1.7)]
+
+
+def test_a_rising_loss_is_seen_and_noise_is_not() -> None:
+    rng = np.random.default_rng(0)
+    settled = [Epoch(i, None, float(0.2 + 1 / i + 0.02 * rng.random()), None) for i in range(1, 61)]
+    rising = [replace(e, validation_loss=(e.validation_loss or 0) + max(0, e.epoch - 30) * 0.01) for e in settled]
+    assert rising_after(settled) is None
+    assert rising_after(settled[:4]) is None
+    lowest = rising_after(rising)
+    assert lowest is not None
+    assert 20 <= lowest <= 45
 
 
 def test_class_names_are_fit_to_show_and_differ(view: RunView) -> None:

@@ -213,7 +213,7 @@ def test_attack_07_the_policy_stops_what_would_get_through(view: RunView, folder
 def test_choosing_a_trial_changes_panel_and_drawing(story: Story, folder: Path) -> None:
     page = folder / "chosen.html"
     page.write_text(page_of(story), encoding="utf-8")
-    other = next(row for row in story.front if not row.winner)
+    other = next(row for row in story.candidates if row.final and not row.winner)
     mark = f'g.mark[data-trial="{other.trial}"]'
     document, log = opened(
         page, script=f"document.querySelector('svg {mark}').dispatchEvent(new Event('click', {{bubbles: true}}))"

@@ -31,10 +31,16 @@ def cost(row: CandidateRow) -> tuple[float, float]:
     return -row.quality.value, row.costs["parameters"].value
 
 
-def test_nobody_on_the_front_is_dominated_and_all_others_are(story: Story) -> None:
-    front = [row for row in story.candidates if row.front]
-    assert len(front) > 3
-    for row in story.candidates:
+@pytest.mark.parametrize("final", [True, False])
+def test_nobody_on_the_front_is_dominated_and_all_others_are(final: bool, tmp_path: Path) -> None:
+    """Among the finalists once there are any, else among all."""
+    made = make_run(tmp_path, trials=80, limits=("parameters<=100k",), final=final)
+    candidates = compute_candidates(made, {})
+    entered = [row for row in candidates if row.final] if final else candidates
+    front = [row for row in candidates if row.front]
+    assert {row.trial for row in front} <= {row.trial for row in entered}
+    assert len(front) >= (1 if final else 4)
+    for row in entered:
         beaten = any(dominates(cost(other), cost(row), other.violation, row.violation) for other in front)
         assert beaten != row.front
 
@@ -42,6 +48,12 @@ def test_nobody_on_the_front_is_dominated_and_all_others_are(story: Story) -> No
 def test_the_front_keeps_the_limits(story: Story) -> None:
     assert all(row.costs["parameters"].value <= 100_000 for row in story.front)
     assert any(row.violation > 0 for row in story.candidates)
+
+
+def test_each_finalist_is_on_the_front_or_beaten_by_one_on_it(story: Story) -> None:
+    finals = [row for row in story.candidates if row.final]
+    assert {row.trial for row in finals} == set(story.view.roles.finalists)
+    assert {row.trial for row in story.front} <= {row.trial for row in finals}
 
 
 def test_a_candidate_counts_once_with_its_longest_training(story: Story) -> None:

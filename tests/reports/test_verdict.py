@@ -155,6 +155,24 @@ def test_auc_is_the_share_of_pairs_in_order() -> None:
     assert quality.value("auc", answers, labels) == pytest.approx(np.mean(pairs))
 
 
+def test_a_recorded_measurement_is_shown_as_it_is(view: RunView) -> None:
+    winner = view.roles.winner
+    assert winner is not None
+    record = {
+        "value": 0.96,
+        "unit": "",
+        "source": "measured",
+        "low": 0.94,
+        "high": 0.975,
+        "samples": 311,
+        "split": "test",
+    }
+    history = History(dict(view.history.trials), list(view.history.notes), view.history.seconds)
+    history.add(Stored(10**6, history.last_at, Noted("test", {"measurements": {str(winner): {"accuracy": record}}})))
+    value = compute_tested(replace(view, history=history)).values[winner]
+    assert (value.value, value.low, value.high) == (0.96, 0.94, 0.975)
+
+
 @pytest.mark.parametrize("metric", sorted(quality.QUALITIES))
 def test_weights_are_repetitions(metric: str) -> None:
     """An image with weight 2 counts like two images: what the bootstrap relies on."""

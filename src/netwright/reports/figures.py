@@ -141,7 +141,7 @@ def _limits(frame: Frame, x: Scale, y: Scale, metric: str, cost: str, limits: Se
                 box(left, top if upper else at, right - left, at - top if upper else bottom - at, "forbidden")
             )
             lines.append(line(left, at, right, at, "limit"))
-            lines.append(label(right - 4, at - 5, str(limit), anchor="end", class_="limit-label"))
+            lines.append(label(left + 6, at - 5, str(limit), class_="limit-label"))
     return join((*shades, *lines))
 
 
@@ -203,7 +203,7 @@ def _reference_lines(frame: Frame, references: Sequence[Reference], y: Scale, co
             name_at += 13
         taken.append(name_at)
         mark = line(left, at, right, at, "reference")
-        name = label(left + 6, name_at, reference.name, class_="reference-label")
+        name = label(right - 4, name_at, reference.name, anchor="end", class_="reference-label")
         parts.append(tag("g", {"class": "mark baseline", "data-trial": reference.trial}, mark, name))
     return join(parts)
 

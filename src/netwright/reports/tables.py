@@ -61,7 +61,8 @@ class CandidateRow:
 def compute_candidates(view: RunView, tested: Mapping[TrialId, Measurement]) -> list[CandidateRow]:
     """All candidates of search and final stage that were measured, best quality first, the front marked.
 
-    The front is taken over quality and all costs of the goal, within the limits where anything is within them.
+    The front is taken over quality and all costs of the goal, within the limits where anything is within them: over
+    the finalists once there are any, for they were trained alike and to the end, and over all candidates before.
     """
     longest: dict[str, Trial] = {}
     for trial in view.history.trials.values():
@@ -74,7 +75,8 @@ def compute_candidates(view: RunView, tested: Mapping[TrialId, Measurement]) -> 
         if name not in longest or _length(trial) >= _length(longest[name]):
             longest[name] = trial
     trials = list(longest.values())
-    front = _front(view, trials)
+    finalists = [trial for trial in trials if trial.id in view.roles.finalists]
+    front = _front(view, finalists or trials)
     costs = cost_names(view)
     rows = [_candidate(view, trial, costs, tested, trial.id in front) for trial in trials]
     sign = -1 if view.metric.direction == "max" else 1

@@ -180,10 +180,21 @@ def _score(
     for place, (number, entry) in enumerate(answers.items()):
         low, high = quality.interval(drawn[place])
         point = quality.value(metric, entry, labels)
-        values[number] = Measurement(
+        bootstrapped = Measurement(
             point, METRICS[metric].unit, min(low, point), max(high, point), len(labels), "measured", split
         )
+        values[number] = _recorded(view, number, split) or bootstrapped
     return Tested(values, dict(zip(answers, drawn, strict=True)))
+
+
+def _recorded(view: RunView, number: TrialId, split: Split) -> Measurement | None:
+    """The measurement that the run itself recorded, so that one number has one interval everywhere."""
+    metric = view.metric.metric
+    if split == "validation":
+        trial = view.trial(number)
+        return None if trial is None else trial.measurements.get(metric)
+    record = (view.history.note("test") or {}).get("measurements", {}).get(str(number), {}).get(metric)
+    return None if record is None else Measurement.from_json(record)
 
 
 def _compare(view: RunView, winner: Trial, tested: Tested) -> list[Comparison]:

@@ -4,7 +4,8 @@ Trials
     `history` holds every trial (`core.history`). Sources: `search`, or any name but these: `baseline`, `rival` (a
     random search with the same budget, where one was asked for), `final`, `probe`, `test`. A proposal's `origin` is
     random, mutation, crossover, promotion, baseline or final. The facts with topic `test` are counted: one for each
-    reading of the test split.
+    reading of the test split; the last one may hold `measurements` ({trial: {metric: measurement}}), which are then
+    shown as they are.
 
 Artefact files, by trial (`files(trial, name)`; None where a file was not kept)
     curve        JSON: a list with one object an epoch: epoch, train_loss, validation_accuracy, validation_loss,

@@ -142,19 +142,23 @@ def choice(story: Story) -> Markup:
 
 def _front_says(story: Story, cost: str) -> str:
     view = story.view
-    better = "Up" if view.metric.direction == "max" else "Down"
-    better = "Up" if view.metric.metric == "loss" else better
     shown = [row for row in story.candidates if cost in row.costs]
-    kept = len(shown)
+    finals = view.roles.finalists
+    front = words.count(len(story.front))
+    better = "Down" if view.metric.direction == "min" and view.metric.metric != "loss" else "Up"
     parts = [
-        f"{words.plural(kept, 'candidate')}, {words.count(len(story.front))} on the front.",
-        f"Lines are 90 % intervals over validation images. {better} and left is better.",
+        f"{words.plural(len(shown), 'candidate')} by validation images; {better.lower()} and left is better.",
+        f"The front is taken over the {words.plural(len(finals), 'finalist')}, which were trained to the end: {front} on it. "
+        "Dots had shorter trainings, and many of them: the luckiest look better than they are."
+        if finals
+        else f"{front} on the front, each at its longest training so far.",
+        "Lines are 90 % intervals.",
     ]
     if len(view.costs) > 1:
         parts.append("The front is taken over all objectives together.")
     if view.metric.metric in ("accuracy", "balanced_accuracy", "auc"):
         parts.append("Equal steps upward are equal cuts of the error.")
-    if kept - len(story.front) > figures.MOST_DOTS:
+    if len(shown) - len(story.front) > figures.MOST_DOTS:
         parts.append("Dots that would lie on each other are drawn once; the front is complete.")
     if any(row.violation > 0 for row in shown):
         parts.append("Hollow dots break a limit.")
@@ -174,46 +178,47 @@ def _legend(story: Story) -> Markup:
         entries.insert(-1, ("final", "finalists off the front"))
     if not story.references:
         entries = [entry for entry in entries if entry[0] != "baseline"]
-    keys = []
-    for kind, name in entries:
-        mark = {
-            "winner": tag("circle", {"cx": 8, "cy": 8, "r": 6.5, "class": "ring"})
-            + tag("circle", {"cx": 8, "cy": 8, "r": 3.5, "class": "disc"}),
-            "front": tag("circle", {"cx": 8, "cy": 8, "r": 5, "class": "disc"}),
-            "final": tag("circle", {"cx": 8, "cy": 8, "r": 4, "class": "disc"}),
-            "other": tag("circle", {"cx": 8, "cy": 8, "r": 3, "class": "dot"}),
-            "baseline": tag("rect", {"x": 3, "y": 3, "width": 10, "height": 10, "class": "square"}),
-        }[kind]
-        picture = tag("svg", {"viewBox": "0 0 16 16", "aria-hidden": "true", "class": f"mark {kind}"}, Markup(mark))
-        keys.append(tag("li", None, picture, name))
-    return tag("ul", {"class": "legend"}, *keys)
+    return tag("ul", {"class": "legend"}, *(tag("li", None, _mark(kind), name) for kind, name in entries))
+
+
+def _mark(kind: str) -> Markup:
+    """The mark of a kind, as in the pictures."""
+    ring = tag("circle", {"cx": 8, "cy": 8, "r": 6.5, "class": "ring"})
+    shapes = {
+        "winner": join((ring, tag("circle", {"cx": 8, "cy": 8, "r": 3.5, "class": "disc"}))),
+        "front": tag("circle", {"cx": 8, "cy": 8, "r": 5, "class": "disc"}),
+        "final": tag("circle", {"cx": 8, "cy": 8, "r": 4, "class": "disc"}),
+        "other": tag("circle", {"cx": 8, "cy": 8, "r": 3, "class": "dot"}),
+        "baseline": tag("rect", {"x": 3, "y": 3, "width": 10, "height": 10, "class": "square"}),
+    }
+    said = {"winner": "winner", "front": "on the front", "final": "finalist off the front"}.get(kind, kind)
+    return tag(
+        "svg", {"viewBox": "0 0 16 16", "class": f"key mark {kind}", "role": "img", "aria-label": said}, shapes[kind]
+    )
 
 
 def _front_table(story: Story) -> Markup:
+    """Finalists and front, the winner first: what there is to choose from."""
     view = story.view
     metric = view.metric.metric
     costs = cost_names(view)
-    rows = []
-    for row in story.front[:FRONT_ROWS]:
-        name = tag("button", {"type": "button", "data-trial": row.trial}, f"trial {row.trial}")
-        cells: list[object] = [
-            name if not row.winner else join((name, tag("span", {"class": "badge"}, "winner"))),
+    chosen = [row for row in story.candidates if row.front or row.trial in view.roles.finalists]
+    chosen.sort(key=lambda row: (not row.winner, not row.front))
+    rows = [
+        (
+            _mark("winner" if row.winner else "front" if row.front else "final"),
+            tag("button", {"type": "button", "data-trial": row.trial}, f"trial {row.trial}"),
             words.measured(metric, row.quality),
             words.measured(metric, row.test) if row.test else tag("span", {"class": "soft"}, "not tested"),
             *(words.measured(cost, row.costs[cost]) if cost in row.costs else "" for cost in costs),
             words.count(row.epochs),
             tag("span", {"class": "network"}, row.words),
-        ]
-        rows.append(cells)
-    head = [
-        "on the front",
-        f"{words.heading(metric)}, validation",
-        "test",
-        *map(words.heading, costs),
-        "epochs",
-        "network",
+        )
+        for row in chosen[:FRONT_ROWS]
     ]
-    more = len(story.front) - len(rows)
+    quality = f"{words.heading(metric)}, validation"
+    head = ("", "to choose from", quality, "test", *map(words.heading, costs), "epochs", "network")
+    more = len(chosen) - len(rows)
     note = (
         tag("p", {"class": "soft"}, f"And {words.count(more)} more, in the table of all trials.") if more > 0 else None
     )

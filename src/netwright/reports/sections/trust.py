@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 from netwright.reports import words
-from netwright.reports.answers import FEW, Mistake
+from netwright.reports.answers import FEW, Epoch, Mistake
 from netwright.reports.axes import Frame
 from netwright.reports.diagnostics import (
     MOST_CLASSES,
@@ -124,13 +125,23 @@ def _curve(story: Story) -> Markup:
     last = story.curve[-1]
     says = f"{words.plural(len(story.curve), 'epoch')} of the final training."
     if last.train_loss is not None and last.validation_loss is not None:
-        lowest = min(
-            (entry for entry in story.curve if entry.validation_loss is not None), key=lambda e: e.validation_loss or 0
-        )
         says += f" Loss ends at {last.train_loss:.3g} on training and {last.validation_loss:.3g} on validation images"
-        rising = lowest.epoch <= 0.8 * last.epoch and (lowest.validation_loss or 0) < 0.93 * last.validation_loss
-        says += f"; validation was lowest in epoch {lowest.epoch}, so it overfits at the end." if rising else "."
+        lowest = rising_after(story.curve)
+        says += f"; on validation images it was lowest around epoch {lowest} and rises after." if lowest else "."
     return figure(says, plot_curve(story.curve, Frame(440, 320, 50, 78, 30, 44)), title="Did the training settle?")
+
+
+def rising_after(curve: Sequence[Epoch]) -> int | None:
+    """The epoch after which validation loss, smoothed over a tenth of the training, rises for good; None if it does not."""
+    known = [(entry.epoch, entry.validation_loss) for entry in curve if entry.validation_loss is not None]
+    window = max(3, len(known) // 10)
+    if len(known) < 2 * window:
+        return None
+    smooth = [sum(loss for _, loss in known[i : i + window]) / window for i in range(len(known) - window + 1)]
+    lowest = min(range(len(smooth)), key=smooth.__getitem__)
+    if lowest + window > 0.85 * len(known) or smooth[-1] < 1.15 * smooth[lowest]:
+        return None
+    return known[lowest + window // 2][0]
 
 
 # -- 5 -----------------------------------------------------------------------------------------------------------------
