@@ -95,6 +95,18 @@ def test_no_remark_where_the_splits_agree(view: RunView) -> None:
     assert not any("by more than chance" in remark for remark in verdict(view).remarks)
 
 
+def test_a_much_smaller_finalist_that_does_as_well_is_named(tmp_path: Path) -> None:
+    view = make_run(tmp_path, trials=40, winner_bonus=0.0)
+    winner, other = (view.history.trials[number] for number in view.roles.finalists[:2])
+    size = winner.measurements["parameters"]
+    same = view.files(winner.id, "test")
+    told = replace(view, files=lambda trial, name: same if trial == other.id else view.files(trial, name))
+    other.measurements = {**other.measurements, "parameters": replace(size, value=size.value / 4)}
+    assert f"Trial {other.id} of the final stage has 4 times fewer parameters" in verdict(told).text
+    other.measurements = {**other.measurements, "parameters": size}
+    assert f"Trial {other.id} of the final stage" not in verdict(told).text
+
+
 def test_readings_of_the_test_split_are_counted(view: RunView) -> None:
     assert any("read once" in remark for remark in verdict(view).remarks)
     history = History(dict(view.history.trials), list(view.history.notes), view.history.seconds)

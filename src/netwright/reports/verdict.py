@@ -27,6 +27,7 @@ from netwright.reports import quality, words
 from netwright.reports.view import RunView
 
 Outcome = Literal["beats", "equal", "worse"]
+MUCH = 1.5  # a finalist is remarked on only when it is that many times smaller than the winner
 CHANCE = 2.576  # two-sided 99 %: a gap between validation and test is remarked on only when it is hardly chance
 
 
@@ -94,6 +95,7 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
     comparisons = _compare(view, winner, tested)
     remarks = (
         _about_costs(comparisons),
+        _about_smaller(view, winner, tested),
         _about_random(view, comparisons),
         _about_validation(view, winner, value),
         _about_test(view),
@@ -383,6 +385,25 @@ def _about_costs(comparisons: list[Comparison]) -> str:
     if cheaper:
         return f"It has {cheaper} than the hand-made network."
     return f"It takes {dearer} of the hand-made network." if dearer else ""
+
+
+def _about_smaller(view: RunView, winner: Trial, tested: Tested) -> str:
+    """The smallest finalist that cannot be told from the winner, where it is much smaller."""
+    smallest: tuple[float, TrialId] | None = None
+    for number in view.roles.finalists:
+        rival = view.trial(number)
+        if number == winner.id or rival is None or number not in tested.samples:
+            continue
+        ratio = _ratios(rival, winner).get("parameters", 0.0)  # how much larger the winner is
+        low, high = quality.interval(tested.samples[winner.id] - tested.samples[number])
+        if ratio >= MUCH and low <= 0 <= high and (smallest is None or ratio > smallest[0]):
+            smallest = ratio, number
+    if smallest is None:
+        return ""
+    return (
+        f"Trial {smallest[1]} of the final stage has {words.times(smallest[0])} fewer parameters, and no difference "
+        "between it and the winner can be told on these images."
+    )
 
 
 def _about_random(view: RunView, comparisons: list[Comparison]) -> str:

@@ -161,7 +161,7 @@ def signed_fixed(value: float, digits: int) -> str:
 
 def times(ratio: float) -> str:
     """`5.3 times`, `12 times`."""
-    return f"{significant(ratio, 2)} times"
+    return f"{significant(ratio, 2).removesuffix('.0')} times"
 
 
 def clipped(text: str, length: int) -> str:
