@@ -19,7 +19,6 @@ from netwright.strategies import (
     RandomSearch,
     RegularizedEvolution,
     Strategy,
-    default_rungs,
     make_strategy,
 )
 from netwright.testing.strategies import CHECKS
@@ -120,14 +119,6 @@ def test_names_are_those_of_the_registry() -> None:
     assert {name: strategy.name for name, strategy in STRATEGIES.items()} == {name: name for name in STRATEGIES}
     for strategy in STRATEGIES.values():
         assert strategy.capabilities()["asynchronous"] is True
-
-
-@pytest.mark.parametrize(
-    ("epochs", "rungs"),
-    [(1, (1,)), (2, (2,)), (3, (1, 3)), (8, (2, 8)), (9, (1, 3, 9)), (27, (3, 9, 27)), (30, (3, 10, 30))],
-)
-def test_default_rungs(epochs: int, rungs: tuple[int, ...]) -> None:
-    assert default_rungs(epochs) == rungs
 
 
 def test_strategies_load_neither_torch_nor_numpy() -> None:

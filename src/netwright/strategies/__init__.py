@@ -19,11 +19,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "random": RandomSearch,
     "regularized-evolution": RegularizedEvolution,
 }
-DEFAULT_STRATEGY = "nsga2"
-"""Combined with successive halving wherever there are epochs enough for two rungs."""
 
 __all__ = [
-    "DEFAULT_STRATEGY",
     "NSGA2",
     "STRATEGIES",
     "CostFunction",
@@ -35,17 +32,8 @@ __all__ = [
     "SearchSpace",
     "Source",
     "Strategy",
-    "default_rungs",
     "make_strategy",
 ]
-
-
-def default_rungs(epochs: int, eta: int = 3) -> tuple[int, ...]:
-    """Rungs that end at `epochs`, each about `eta` times the one below, at most three: 9 -> (1, 3, 9)."""
-    rungs = [epochs]
-    while len(rungs) < 3 and rungs[0] >= eta:
-        rungs.insert(0, rungs[0] // eta)
-    return tuple(rungs)
 
 
 def make_strategy(
