@@ -246,6 +246,15 @@ def test_nan_and_wrong_feature_counts_are_refused() -> None:
         prepare_array(np.zeros((3, 5)), settings)
 
 
+def test_pixels_for_a_network_of_fractions_are_refused() -> None:
+    """They would all be clipped to the greatest value, and every answer be wrong without a word."""
+    settings = DecodeSettings(4, 6, 1, low=(0.0,), high=(1.0,))
+    with pytest.raises(UnsuitableArray, match="from 0 to 1, but got uint8 up to 230; give values in the unit"):
+        prepare_array(gradient()[None, :, :, 0], settings)
+    binary = (gradient()[None, :, :, 0] > 100).astype(np.uint8)
+    np.testing.assert_array_equal(prepare_array(binary, settings)[..., 0], binary * 255)
+
+
 def test_telephone_pictures_with_a_second_one_inside(tmp_path: Path) -> None:
     first, second = Image.new("RGB", (16, 16), (200, 0, 0)), Image.new("RGB", (16, 16), (0, 0, 200))
     first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[second])

@@ -67,6 +67,11 @@ class Goal:
     objectives: tuple[Objective, ...]
     limits: tuple[Limit, ...] = ()
 
+    @property
+    def metrics(self) -> frozenset[str]:
+        """Names of all metrics that an objective or a limit is about."""
+        return frozenset([*(o.metric for o in self.objectives), *(limit.metric for limit in self.limits)])
+
     def costs(self, measurements: Measurements) -> tuple[float, ...] | None:
         """Values to be minimised, one an objective; None when one is missing."""
         costs = tuple(objective.cost(measurements) for objective in self.objectives)

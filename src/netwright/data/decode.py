@@ -34,6 +34,9 @@ PIXEL_LIMIT = 89_478_485
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What is decoded (JPEG includes the MPO of telephones). Pillow knows more, some of which start other programs (EPS)."""
 
+FOREIGN = 4
+"""`uint8` that goes so many times beyond all values of the training is in another unit: pixels, where it was fractions."""
+
 RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -257,6 +260,11 @@ def _scaled(array: NDArray[Any], settings: DecodeSettings) -> Pixels:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnsuitableArray("an array must hold no NaN and no infinity")
         low, high = np.asarray(settings.low), np.asarray(settings.high)
+        if array.dtype == np.uint8 and array.size and array.max() > FOREIGN * np.abs(high).max():
+            raise UnsuitableArray(
+                f"this network was trained on values from {low.min():g} to {high.max():g}, but got uint8 up to "
+                f"{array.max()}; give values in the unit of the training"
+            )
         levels: NDArray[np.float64] = np.rint(np.clip((array - low) / (high - low), 0.0, 1.0) * 255.0)
         return levels.astype(np.uint8)
     if array.dtype == np.uint8:

@@ -32,10 +32,14 @@ class Contender:
 
 @dataclass(slots=True)
 class Closing:
-    """Closes one stage of a run. `trials` are the networks that `Stages.final` gave."""
+    """Closes one stage of a run. `trials` are the networks that `Stages.final` gave.
+
+    `memory` says whether their peak memory is measured, which takes a process and half a second each.
+    """
 
     stages: Stages
     trials: Sequence[TrialId]
+    memory: bool = True
 
     def run(self) -> TrialId:
         """Measure, choose, test; give the winner. The facts `measured` and `test` hold what was found.
@@ -95,7 +99,8 @@ class Closing:
 
     def _measure(self, contenders: Sequence[Contender]) -> dict[TrialId, dict[str, Measurement]]:
         """Latency and peak memory of all contenders in the same rounds."""
-        measured = self._errand("latency", {}, {str(c.trial): c.onnx for c in contenders}, lambda e, folder: e)
+        settings, models = {"memory": self.memory}, {str(c.trial): c.onnx for c in contenders}
+        measured = self._errand("latency", settings, models, lambda evaluated, folder: evaluated)
         by_trial: dict[TrialId, dict[str, Measurement]] = {c.trial: {} for c in contenders}
         for name, measurement in measured.measurements.items():
             metric, _, trial = name.partition("@")

@@ -88,12 +88,11 @@ class Desk:
         if architecture is None:
             return Order("classic", shared, self.allowance(), {})
         full = source in UNLIMITED
-        wanted = {objective.metric for objective in self.goal.objectives} | {limit.metric for limit in self.goal.limits}
         settings = {
             **shared,
             "precision": self.precision_of(architecture),
             "full": full,
-            "measure": sorted(wanted & NETWORK_METRICS),
+            "measure": sorted(self.goal.metrics & NETWORK_METRICS),
             "refuse_above": {} if full else self._bounds(),
         }
         inputs = {}

@@ -82,8 +82,8 @@ def run_search(
     """Search in the folder `out`, or go on there, until the budget is spent; then close the run.
 
     `make_space` takes the place of the space that the settings name. `quiet` keeps the terminal still; without `page`
-    no report is written. Raises the errors of `open_run`, and NetwrightError when so many trials fail in a row that the
-    search makes no sense.
+    no report is written, and what only a report shows is not measured.
+    Raises the errors of `open_run`, and NetwrightError when so many trials fail in a row that the search makes no sense.
     """
     with ExitStack() as stack:
         opened = open_run(
@@ -169,7 +169,7 @@ class _Drive:
             return True
         self.watch.stage = "closing"
         if trials:
-            closing = Closing(self.stages, trials)
+            closing = Closing(self.stages, trials, memory=self.page or "memory" in self.opened.goal.metrics)
             winner = closing.run()
             judged = verdict(view_of(self.opened.folder, images=False))
             export_trial(self.opened.folder, winner)
