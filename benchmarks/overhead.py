@@ -4,8 +4,8 @@
 
 The training is a sleep of fixed length in both, so two workers do at best 2 / seconds trials a second; overhead is
 `workers x wall / trials - seconds`, taken after the first tenth of the trials, which leaves out the start of either.
-netwright forks a process for each trial (isolation, deadline, memory cap), records four events and hands on a report;
-Optuna's two processes ask, report and tell against one journal file each in a loop of their own. Both draw random
+netwright forks a process for each trial (isolation, deadline, memory cap), records its events and hands on a report;
+Optuna's two processes, each a loop of its own, ask, note and tell through one journal file. Both draw random
 points of six decisions, so that the cost of the sampler stays out.
 """
 
@@ -25,6 +25,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from netwright.core.events import Finished
 from netwright.executors import LocalExecutor
+from netwright.executors.local import PRELOAD
 from netwright.ledger.sqlite import SqliteLedger
 from netwright.testing import driving
 
@@ -69,7 +70,9 @@ def ours(folder: Path, seed: int, trials: int, seconds: float) -> list[float]:
     work = partial(driving.train, pause=seconds)
     with (
         SqliteLedger(folder / "ledger.sqlite") as ledger,
-        LocalExecutor(work, workers=WORKERS, logs_folder=folder / "logs") as executor,
+        LocalExecutor(
+            work, workers=WORKERS, logs_folder=folder / "logs", preload=(*PRELOAD, driving.__name__)
+        ) as executor,
     ):
         loop = driving.toy_loop(folder, ledger, executor)
         loop.restore({"search": driving.toy_search("random", seed=seed, rungs=(1,))})
@@ -81,6 +84,7 @@ def ours(folder: Path, seed: int, trials: int, seconds: float) -> list[float]:
 def optuna_run(folder: Path, seed: int, trials: int, seconds: float) -> list[float]:
     """The same with Optuna's random sampler in two processes on one journal file."""
     path = str(folder / "journal.log")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna.create_study(study_name="overhead", storage=JournalStorage(JournalFileBackend(path)), directions=DIRECTIONS)
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=optuna_worker, args=(path, seed * 100 + i, trials, seconds)) for i in range(2)]
