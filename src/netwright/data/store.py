@@ -221,8 +221,9 @@ def _commit(
     fingerprint = fingerprint_of(images, found.labels, found.parts, source.classes, settings)
     if expected is not None and fingerprint != expected:
         raise RunChanged(
-            "the images, labels, split or reading rule are not those this run began with (fingerprint "
-            f"{fingerprint[:12]}, was {expected[:12]}); restore the data, or begin a new run in another folder"
+            "a run that goes on must keep its data, but the images, labels, split or reading rule "
+            f"are not those this run began with (fingerprint {fingerprint[:12]}, was {expected[:12]}). "
+            "Restore them, choose another --out, or add --allow-changed."
         )
     record = {
         "format": FORMAT,

@@ -24,6 +24,7 @@ from netwright.core.events import Clock, Noted
 from netwright.core.files import write_text
 from netwright.core.objective import Goal
 from netwright.core.task import TaskSpec
+from netwright.core.text import public
 from netwright.data.dataset import Dataset
 from netwright.evaluation import work
 from netwright.executors import Executor, InlineExecutor, LocalExecutor
@@ -93,7 +94,6 @@ def open_run(
 
     Raises RunLocked, RunChanged, RunVersion, RunCorrupt, StorageError, DataError, SpaceError; each says what to do.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     probe_writable(folder)
     stack.enter_context(RunLock(folder))
     ledger = stack.enter_context(SqliteLedger(folder / LEDGER_FILE))
@@ -196,4 +196,4 @@ def _run_toml(settings: Settings, about: Mapping[str, str]) -> str:
 def _toml(value: Any) -> str:
     import json
 
-    return json.dumps(value, ensure_ascii=False)
+    return public(json.dumps(value, ensure_ascii=False))

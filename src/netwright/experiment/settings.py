@@ -10,6 +10,7 @@ An option that is left out on resume keeps its value.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -18,6 +19,7 @@ from typing import Any
 from netwright.budget import Budget
 from netwright.core.errors import InputError, RunChanged
 from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
+from netwright.strategies import STRATEGIES
 
 DEFAULT_MINUTES = 10.0
 DEFAULT_STRATEGY = "nsga2+halving"
@@ -33,6 +35,7 @@ class Settings:
     """Options of a search, as on the command line. None means: not said.
 
     `data` is the source's display name (a path as it was typed); `budget` bounds hold for the whole run folder.
+    Raises InputError (LimitError for objectives and limits) for an option that does not fit, before anything is read.
     """
 
     data: str
@@ -61,6 +64,12 @@ class Settings:
         for name, value in (("workers", self.workers), ("epochs", self.epochs)):
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, but got {value}")
+        for name, bound in (("minutes", self.minutes), ("trials", self.trials), ("cpu_seconds", self.cpu_seconds)):
+            if bound is not None and not 0 < bound < math.inf:
+                raise InputError(f"{name} must be a positive number, but got {bound}")
+        if self.strategy is not None:
+            _one_of("strategy", self.strategy, tuple(name + more for name in STRATEGIES for more in ("", "+halving")))
+        _ = self.goal
 
     def complete(self) -> Settings:
         """With every default filled in. Without any budget the search takes ten minutes."""
