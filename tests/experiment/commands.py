@@ -72,7 +72,7 @@ def class_folders(folder: Path, classes: Sequence[str] = ("dark", "light"), imag
         place = folder / name
         place.mkdir(parents=True)
         for index in range(images):
-            pixels = rng.integers(90 * number, 90 * number + 60, (8, 8), dtype=np.uint8)
+            pixels = rng.integers(50 * number, 50 * number + 40, (8, 8), dtype=np.uint8)
             Image.fromarray(pixels).save(place / f"{index:03d}.png")
     return folder
 

@@ -36,7 +36,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     """Three trials on a folder of pictures; the data lie beside the run as `pictures`."""
-    place = tmp_path_factory.mktemp("small")
+    place = tmp_path_factory.mktemp(f"{CANARY}-small")
     pictures = class_folders(place / "pictures")
     folder = place / "run"
     return FinishedRun(folder, call("search", pictures, *TINY, "--trials", "3", "--out", folder, "--json"))

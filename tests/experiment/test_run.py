@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from sklearn.datasets import load_digits
 
 from netwright.data.dataset import Dataset
 from netwright.experiment.outcome import read_history
@@ -83,12 +85,16 @@ def test_the_exported_network_answers_as_the_one_that_was_tested(finished: Finis
     assert accuracy == finished.ended.answer["best"]["measurements"]["test_accuracy"]["value"]
 
 
-def test_attack_20_nothing_private_is_in_what_a_run_shows(finished: FinishedRun) -> None:
-    shown = [finished.folder / name for name in ("report.html", "report.json", "run.toml")]
-    shown += [path for path in (finished.folder / "export").rglob("*") if path.is_file()]
+@pytest.mark.parametrize("name", ["finished", "small"])
+def test_attack_20_nothing_private_is_in_what_a_run_shows(name: str, request: pytest.FixtureRequest) -> None:
+    """`finished` had a secret in its environment, `small` in the path of its data; both in the path of the run."""
+    run: FinishedRun = request.getfixturevalue(name)
+    shown = [run.folder / file for file in ("report.html", "report.json", "run.toml")]
+    shown += [path for path in (run.folder / "export").rglob("*") if path.is_file()]
+    assert len(shown) > 6
     for path in shown:
         assert CANARY.encode() not in path.read_bytes(), path.name
-    assert CANARY not in finished.ended.out
+    assert CANARY not in run.ended.out
 
 
 def test_report_is_written_anew(finished: FinishedRun, tmp_path: Path) -> None:
@@ -101,8 +107,7 @@ def test_report_is_written_anew(finished: FinishedRun, tmp_path: Path) -> None:
 
 
 def test_predict_answers_for_images(finished: FinishedRun, tmp_path: Path) -> None:
-    data = Dataset.open(finished.folder / "data")
-    np.save(tmp_path / "digits.npy", np.asarray(data.images[data.indices("test")])[:5])
+    np.save(tmp_path / "digits.npy", load_digits().images[:5])
     done = call("predict", finished.folder, tmp_path / "digits.npy", "--csv", tmp_path / "answers.csv")
     assert done.code == 0, done.err
     lines = (tmp_path / "answers.csv").read_text().splitlines()

@@ -138,6 +138,12 @@ def test_settings_survive_json() -> None:
         ("epochs", 0, "at least 1, but got 0"),
         ("rival", "grid", "one of random, but got 'grid'"),
         ("executor", "cloud", "one of inline, local, but got 'cloud'"),
+        ("strategy", "guess", "random, .* but got 'guess'"),
+        ("strategy", "nsga2+guess", "but got 'nsga2.guess'"),
+        ("minutes", -1.0, "positive number, but got -1"),
+        ("minutes", float("nan"), "positive number, but got nan"),
+        ("trials", 0, "positive number, but got 0"),
+        ("cpu_seconds", 0.0, "positive number, but got 0"),
         ("precision", "int8", "one of auto, fp32, bf16, but got 'int8'"),
     ],
 )
@@ -148,4 +154,4 @@ def test_values_that_do_not_fit(option: str, value: Any, said: str) -> None:
 
 def test_a_limit_that_cannot_be_read() -> None:
     with pytest.raises(LimitError):
-        _ = Settings("photos", limits=("parameters=<5",)).goal
+        Settings("photos", limits=("parameters=<5",))
