@@ -105,7 +105,7 @@ def draw(trial: Any) -> Candidate:
     layers: list[Any] = [Conv(trial.suggest_categorical("stem", [8, 16, 24, 32]))]
     for stage in range(trial.suggest_int("stages", 2, 3)):
         kind = trial.suggest_categorical(f"kind{stage}", ["conv", "residual", "mbconv"])
-        width = trial.suggest_int(f"width{stage}", 16, 96, step=8)
+        width = trial.suggest_int(f"width{stage}", 16, 96, log=True)
         depth = trial.suggest_int(f"depth{stage}", 1, 3)
         kernel = trial.suggest_categorical(f"{kind}_kernel{stage}", [3, 5])
         if kind == "mbconv":
