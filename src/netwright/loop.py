@@ -218,44 +218,48 @@ class Loop:
         for trial in list(self.began):
             self._executor.stop(trial, grace)
             self.record(Cancelled(trial, reason, cpu_seconds=now - self.began.pop(trial)))
-            self._clean(trial)
+            self._clean(trial, self.book.open[trial].attempts)
         self.tick(force=True)
 
     def _fill(self, names: Sequence[str], draw: bool) -> bool:
         """Give work to every free worker; False when there is no more of it for now."""
         while self._executor.slots() > 0:
-            trial = next(self.book.waiting(names), None)
-            if trial is None and draw:
-                trial = self._ask(names)
-            if trial is None:
-                return False
             if self._answers >= ANSWERS_IN_A_ROW or self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
                 return True
-            entry = self.book.open.get(trial)
-            if entry is not None and entry.twin_of is None:
-                self._submit(trial)
+            trial = next(self.book.waiting(names), None)
+            if trial is not None:
+                entry = self.book.open[trial]
+                self._start(trial, entry.source, entry.proposal, entry.attempts + 1)
+            elif not draw or not self._ask(names):
+                return False
             self._watch(self)
         return True
 
-    def _ask(self, names: Sequence[str]) -> TrialId | None:
-        """Draw one proposal, record it as a trial, and answer it here if it needs no worker."""
+    def _ask(self, names: Sequence[str]) -> bool:
+        """Draw one proposal and record it as a trial, with its start or the answer that needs no worker.
+
+        False when no source has anything to ask for now.
+        """
         for name in names:
             proposal = next(iter(self._sources[name].ask()), None)
             if proposal is None:
                 continue
             trial = self.book.next_id
-            self.record(Asked(name, ((trial, proposal),)))
+            asked = Asked(name, ((trial, proposal),))
+            self._answers += 1
             first = self.book.first_of(proposal)
-            if first is not None and first != trial:
-                if first not in self.book.open:
-                    self.record(self._copy(first, trial))
+            if first in self.book.open:
+                self.record(asked)
+            elif first is not None:
+                self.record(asked, self._copy(first, trial))
             else:
                 refusal = self._desk.refuse(name, trial, proposal)
-                if refusal is not None:
-                    self.record(refusal)
-            self._answers += 1
-            return trial
-        return None
+                if refusal is None:
+                    self._start(trial, name, proposal, 1, asked)
+                else:
+                    self.record(asked, refusal)
+            return True
+        return False
 
     def _copy(self, first: TrialId, trial: TrialId) -> Event:
         """The answer of an earlier trial of the same identity, for `trial`."""
@@ -269,23 +273,22 @@ class Loop:
                 return replace(event, trial=trial)
         raise RunCorrupt(f"trial {first} is closed, but its last event is {type(event).__name__}")
 
-    def _submit(self, trial: TrialId) -> None:
-        entry = self.book.open[trial]
-        order = self._desk.order(entry.source, entry.proposal, self.artefacts)
-        attempt = entry.attempts + 1
+    def _start(self, trial: TrialId, source: str, proposal: Proposal, attempt: int, *before: Asked) -> None:
+        """Record that an attempt begins, in one write with what came `before`, and give it to a worker."""
+        order = self._desk.order(source, proposal, self.artefacts)
         job = Job(
             trial=trial,
             attempt=attempt,
             evaluation=order.evaluation,
             settings=order.settings,
-            proposal=entry.proposal.to_json(),
-            seed=derive(self._seed, entry.proposal.identity()),
+            proposal=proposal.to_json(),
+            seed=derive(self._seed, proposal.identity()),
             folder=self._job_folder(trial, attempt),
             inputs=order.inputs,
         )
+        self.record(*before, Started(trial, attempt))
         self._answers = 0
         self.began[trial] = time.monotonic()
-        self.record(Started(trial, attempt))
         self._executor.submit(job, order.allowance)
 
     # -- what workers report ---------------------------------------------------------------------------------------
@@ -341,17 +344,18 @@ class Loop:
     def _retry(self, event: Retried) -> None:
         self.began.pop(event.trial)
         self.record(event)
-        self._clean(event.trial)
+        self._clean(event.trial, event.attempt)
 
     def _close(self, event: Finished | Failed | Lost, *facts: Noted) -> None:
         """Record an answer, and the same one for every twin that waited for it."""
         self.began.pop(event.trial, None)
         self.progress.pop(event.trial, None)
+        attempt = self.book.open[event.trial].attempts
         twins = self.book.twins(event.trial)
         self.record(event, *facts)
         for twin in twins:
             self.record(self._copy(event.trial, twin))
-        self._clean(event.trial)
+        self._clean(event.trial, attempt)
 
     def _bury(self) -> None:
         """Close trials that were running whenever a driver died: they may well be the cause."""
@@ -392,9 +396,8 @@ class Loop:
     def _job_folder(self, trial: TrialId, attempt: int) -> Path:
         return self._folder / "work" / f"{trial:06d}-{attempt}"
 
-    def _clean(self, trial: TrialId) -> None:
-        for folder in (self._folder / "work").glob(f"{trial:06d}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+    def _clean(self, trial: TrialId, attempt: int) -> None:
+        shutil.rmtree(self._job_folder(trial, attempt), ignore_errors=True)
 
 
 def _tell(source: Source, event: Event) -> None:

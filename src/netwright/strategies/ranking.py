@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -28,12 +29,13 @@ def best_first(results: Sequence[Result]) -> list[int]:
 def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
     """Fronts by efficient non-dominated sorting: in lexicographic order nothing is dominated by what comes later.
 
-    Zhang, Tian, Cheng, Jin, "An Efficient Approach to Nondominated Sorting", IEEE TEC 19(2), 2015 (ENS-BS). Two
-    objectives take O(n log n): the latest of a front has its smallest second cost.
+    Zhang, Tian, Cheng, Jin, "An Efficient Approach to Nondominated Sorting", IEEE TEC 19(2), 2015 (ENS-BS).
     """
+    order = sorted(range(len(costs)), key=lambda i: (costs[i], i))
+    if costs and len(costs[0]) == 2:
+        return _fronts_of_two(costs, order)
     fronts: list[list[int]] = []
     members_of: list[list[Costs]] = []
-    order = sorted(range(len(costs)), key=lambda i: (costs[i], i))
     for cost, equal in groupby(order, key=lambda i: costs[i]):
         low, high = 0, len(fronts)
         while low < high:
@@ -50,7 +52,25 @@ def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
     return fronts
 
 
+def _fronts_of_two(costs: Sequence[Costs], order: Sequence[int]) -> list[list[int]]:
+    """The same for two costs in O(n log n): the latest of a front has its smallest second cost, and these smallest
+    ones rise from front to front, so that one search finds the front of the next."""
+    fronts: list[list[int]] = []
+    smallest: list[float] = []
+    before: Costs = ()
+    place = 0
+    for i in order:
+        if costs[i] != before:
+            before = costs[i]
+            place = bisect_right(smallest, before[1])
+            if place == len(fronts):
+                fronts.append([])
+                smallest.append(before[1])
+            smallest[place] = before[1]
+        fronts[place].append(i)
+    return fronts
+
+
 def _dominated(cost: Costs, front: Sequence[Costs]) -> bool:
     """Whether a member of `front` (all different from `cost` and before it in order) dominates it."""
-    rivals = front[-1:] if len(cost) <= 2 else reversed(front)
-    return any(all(x <= y for x, y in zip(rival, cost, strict=True)) for rival in rivals)
+    return any(all(x <= y for x, y in zip(rival, cost, strict=True)) for rival in reversed(front))
