@@ -35,6 +35,14 @@ def test_a_better_hand_made_network_comes_first_in_the_answer(tmp_path: Path) ->
     assert "it is worse than the hand-made network" in told.text
 
 
+def test_a_hand_made_network_that_is_exported_is_said_to_be_one(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=40, handmade_skill=0.9)
+    told = verdict(replace(made, roles=replace(made.roles, winner=made.roles.handmade)))
+    assert told.won is False
+    assert told.headline == "The search did not beat the hand-made network, so that one is exported."
+    assert "than the hand-made network (" not in told.text
+
+
 def test_a_winning_forest_is_named(tmp_path: Path) -> None:
     told = verdict(make_run(tmp_path, trials=40, forest_skill=1.0))
     assert told.won is False

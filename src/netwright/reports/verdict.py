@@ -330,6 +330,8 @@ def _bad_news(view: RunView, comparisons: list[Comparison]) -> str:
             return f"{name} wins, with {_reading(view.metric.metric, classic.value)}."
     if handmade is None or handmade.outcome == "beats":
         return ""
+    if handmade.trial == view.roles.winner:
+        return "The search did not beat the hand-made network, so that one is exported."
     if handmade.outcome == "equal" and _cheaper(handmade):
         return ""
     return "The search did not beat the hand-made network."
