@@ -80,6 +80,7 @@ class Halving(Source):
         self.eta = eta
         self.hopeless = hopeless
         self.rungs = [Rung(epochs, deque(maxlen=WINDOW)) for epochs in rungs]
+        self._levels = {epochs: level for level, epochs in enumerate(rungs)}
         inner.fidelity = Fidelity(rungs[0], trunk=True)
         self._open: dict[TrialId, Open] = {}
 
@@ -152,11 +153,12 @@ class Halving(Source):
             self._open[trial] = Open(0, trial, proposal.candidate, None)
             self.inner.tell(Asked(source, ((trial, proposal),)))
             return
-        for level, rung in enumerate(self.rungs[:-1]):
-            for record in rung.records:
-                if record.trial == proposal.start.trial:
-                    record.closed = True
-                    self._open[trial] = Open(level + 1, record.root, record.candidate, record)
+        level = self._levels[proposal.fidelity.epochs]
+        below = proposal.start.trial
+        record = next((record for record in self.rungs[level - 1].records if record.trial == below), None)
+        if record is not None:
+            record.closed = True
+            self._open[trial] = Open(level, record.root, record.candidate, record)
 
     def _ended(self, event: Finished | Failed | Lost) -> None:
         entry = self._open.pop(event.trial, None)

@@ -64,7 +64,7 @@ def common_epochs(members: Sequence[Member]) -> int:
 
 def beats(a: Member, b: Member) -> bool:
     """Constraint domination on the highest rung both have reached."""
-    epochs = common_epochs((a, b))
+    epochs = max(a.results.keys() & b.results.keys(), default=0)
     return bool(epochs) and better(a.results[epochs], b.results[epochs])
 
 
