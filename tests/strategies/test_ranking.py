@@ -53,8 +53,8 @@ def test_members_are_compared_on_the_highest_common_rung() -> None:
     early = Member(1, toy_candidate({}), {1: Result((0.5,), 0.0), 3: Result((0.2,), 0.0)})
     late = Member(2, toy_candidate({}), {1: Result((0.4,), 0.0), 3: Result((0.3,), 0.0)})
     low = Member(3, toy_candidate({}), {1: Result((0.45,), 0.0)})
-    assert common_epochs((early, late)) == 3
-    assert common_epochs((early, late, low)) == 1
+    assert common_epochs(early, late) == 3
+    assert common_epochs(early, late, low) == 1
     assert beats(early, late)
     assert beats(late, low)
     assert beats(low, early)  # a cycle, which is as it is

@@ -17,7 +17,10 @@ def dominates(a: Costs, b: Costs, violation_a: float = 0.0, violation_b: float =
         return violation_a < violation_b
     if violation_a > 0:
         return False
-    return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
+    for x, y in zip(a, b, strict=True):
+        if x > y:
+            return False
+    return a != b
 
 
 def fronts(count: int, dominates: Callable[[int, int], bool]) -> list[list[int]]:

@@ -86,11 +86,12 @@ class Proposal:
     parents: tuple[TrialId, ...] = ()
     origin: str = ""
     notes: Mapping[str, Scalar] = field(default_factory=dict)
+    _identity: str = field(default="", init=False, repr=False, compare=False)
 
     def identity(self) -> str:
         """Hexadecimal digest of (kind, key, recipe, fidelity, start, repeat): what makes two trials the same one."""
-        return digest(
-            [
+        if not self._identity:
+            parts = [
                 self.candidate.kind,
                 self.candidate.key,
                 dict(self.candidate.recipe),
@@ -98,7 +99,8 @@ class Proposal:
                 start_to_json(self.start),
                 self.repeat,
             ]
-        )
+            object.__setattr__(self, "_identity", digest(parts))
+        return self._identity
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; fields at their defaults are left out."""

@@ -17,14 +17,18 @@ from netwright.core.trial import Proposal, TrialId
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A finished trial of a search as the choice sees it. `candidate` is a digest of architecture and recipe."""
+    """A finished trial of a search as the choice sees it."""
 
     trial: TrialId
     proposal: Proposal
-    candidate: str
     costs: Costs
     violation: float
     measurements: Measurements
+
+    @property
+    def candidate(self) -> str:
+        """A digest of architecture and recipe."""
+        return digest([self.proposal.candidate.key, dict(self.proposal.candidate.recipe)])
 
     @property
     def epochs(self) -> int:
@@ -37,8 +41,7 @@ def entry_of(goal: Goal, proposal: Proposal, event: Finished) -> Entry | None:
     costs = goal.costs(event.measurements)
     if event.status not in ("completed", "stopped") or costs is None:
         return None
-    candidate = digest([proposal.candidate.key, dict(proposal.candidate.recipe)])
-    return Entry(event.trial, proposal, candidate, costs, goal.violation(event.measurements), event.measurements)
+    return Entry(event.trial, proposal, costs, goal.violation(event.measurements), event.measurements)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from netwright.core.pareto import crowding
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.strategies.base import CostFunction, SearchSpace, Strategy
 from netwright.strategies.operators import crossover, mutate
-from netwright.strategies.population import FAILED, Member, beats, common_epochs, result_of
+from netwright.strategies.population import FAILED, Member, better, common_epochs, result_of
 
 
 class NSGA2(Strategy):
@@ -120,11 +120,16 @@ class NSGA2(Strategy):
         member, bit, own = self.members[index], 1 << index, 0
         for other, rival in enumerate(self.members):
             self._dominators[other] &= ~bit
-            if other != index:
-                if beats(rival, member):
-                    own |= 1 << other
-                elif beats(member, rival):
-                    self._dominators[other] |= bit
+            if other == index:
+                continue
+            epochs = common_epochs(rival, member)
+            if not epochs:
+                continue
+            theirs, ours = rival.results[epochs], member.results[epochs]
+            if better(theirs, ours):
+                own |= 1 << other
+            elif better(ours, theirs):
+                self._dominators[other] |= bit
         self._dominators[index] = own
         self._standing = None
 
@@ -143,7 +148,7 @@ class NSGA2(Strategy):
 
     def _crowding(self, front: list[int]) -> list[float]:
         """Crowding distances on the highest rung that the whole front has reached; 0 where limits are broken."""
-        epochs = common_epochs([self.members[i] for i in front])
+        epochs = common_epochs(*(self.members[i] for i in front))
         results = [self.members[i].results.get(epochs, FAILED) for i in front]
         if any(result.violation > 0 for result in results):
             return [0.0] * len(front)

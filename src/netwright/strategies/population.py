@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log
 
@@ -56,15 +55,17 @@ class Member:
             self.results[epochs] = result
 
 
-def common_epochs(members: Sequence[Member]) -> int:
+def common_epochs(first: Member, *others: Member) -> int:
     """The highest number of epochs that all of them were trained to; 0 when there is none."""
-    shared = set(members[0].results).intersection(*(member.results for member in members[1:]))
+    shared = set(first.results)
+    for other in others:
+        shared &= other.results.keys()
     return max(shared, default=0)
 
 
 def beats(a: Member, b: Member) -> bool:
     """Constraint domination on the highest rung both have reached."""
-    epochs = max(a.results.keys() & b.results.keys(), default=0)
+    epochs = common_epochs(a, b)
     return bool(epochs) and better(a.results[epochs], b.results[epochs])
 
 
