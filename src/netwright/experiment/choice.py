@@ -77,15 +77,21 @@ class Standings:
         trials = {entry.trial for front in self.fronts.values() for entry in front}
         return trials | ({self.random.trial} if self.random else set())
 
-    def front(self) -> list[Entry]:
-        """The front over all rungs: a candidate counts with its longest training; best first objective first."""
-        longest: dict[str, Entry] = {}
+    def longest(self) -> list[Entry]:
+        """What is on the front of its rung, each candidate with its longest training; best first objective first."""
+        found: dict[str, Entry] = {}
         for epochs in sorted(self.fronts):
             for entry in self.fronts[epochs]:
-                longest[entry.candidate] = entry
-        entries = list(longest.values())
-        best = [a for a in entries if not any(_beats(b, a) for b in entries)]
-        return sorted(best, key=lambda entry: (entry.violation, entry.costs))
+                found[entry.candidate] = entry
+        return sorted(found.values(), key=lambda entry: (entry.violation, entry.costs))
+
+    def front(self) -> list[Entry]:
+        """The front over all rungs; best first objective first."""
+        return _undominated(self.longest())
+
+
+def _undominated(entries: Sequence[Entry]) -> list[Entry]:
+    return [a for a in entries if not any(_beats(b, a) for b in entries)]
 
 
 def _beats(a: Entry, b: Entry) -> bool:
@@ -95,27 +101,35 @@ def _beats(a: Entry, b: Entry) -> bool:
 def finalists(standings: Standings, count: int, floor: float | None) -> list[Entry]:
     """At most `count` trials that are worth a full training, the most promising first.
 
-    The best by the first objective comes first; each further one adds most hypervolume to those chosen. The reference
-    point is the worst of the front in every cost but the first, and there `floor` (the cost of a classic model) when
-    the front reaches better than that: networks that a linear model beats are no finalists.
+    The best by the first objective comes first; each further one adds most hypervolume to those chosen. When nothing
+    on the front adds any, the next front is taken: short trainings order candidates only roughly. The reference point
+    is the worst of all in every cost but the first, and there `floor` (the cost of a classic model) when any reaches
+    better than that: networks that a linear model beats are no finalists.
     """
-    front = standings.front()
-    feasible = [entry for entry in front if entry.violation == 0] or front[:1]
-    if not feasible:
-        return []
-    points = _scaled(standings.goal, feasible, floor)
-    left = list(range(len(feasible)))
-    chosen: list[int] = []
-    volume = 0.0
+    everyone = standings.longest()
+    left = [entry for entry in everyone if entry.violation == 0] or everyone[:1]
+    points = dict(zip([entry.trial for entry in left], _scaled(standings.goal, left, floor), strict=True)) if left else {}
+    chosen: list[Entry] = []
     while left and len(chosen) < count:
-        volumes = {i: _hypervolume([points[j] for j in [*chosen, i]]) for i in left}
-        best = max(left, key=lambda i: volumes[i]) if chosen else left[0]
-        if chosen and volumes[best] <= volume + 1e-9:
+        layer = _undominated(left)
+        gained = _most_volume(layer, points, count - len(chosen), first=not chosen)
+        chosen += gained
+        left = [entry for entry in left if entry not in layer]
+    return chosen
+
+
+def _most_volume(layer: Sequence[Entry], points: Mapping[TrialId, Costs], count: int, *, first: bool) -> list[Entry]:
+    """At most `count` of one front, greedily by hypervolume; `first` lets its best begin, whatever it adds."""
+    chosen: list[Entry] = []
+    left, volume = list(layer), 0.0
+    while left and len(chosen) < count:
+        volumes = [_hypervolume([points[entry.trial] for entry in [*chosen, one]]) for one in left]
+        best = 0 if first and not chosen else max(range(len(left)), key=lambda i: volumes[i])
+        if volumes[best] <= volume + 1e-9 and not (first and not chosen):
             break
         volume = volumes[best]
-        chosen.append(best)
-        left.remove(best)
-    return [feasible[i] for i in chosen]
+        chosen.append(left.pop(best))
+    return chosen
 
 
 def _scaled(goal: Goal, entries: Sequence[Entry], floor: float | None) -> list[Costs]:

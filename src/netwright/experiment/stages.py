@@ -27,6 +27,8 @@ from netwright.strategies import Listed, Source, make_strategy
 CLOSING_SECONDS = 8.0
 """Kept back from a budget of time for measuring, test, export and report."""
 MOST_FINALISTS = 8
+MARGIN = 1.15
+"""Trainings are expected to take so many times what their candidates' own trials say."""
 FINAL_REPEAT = 1
 DECAY_SHARE = 0.2
 """What a rung trains beyond its epochs: the decay branch that is scored (`training.fit`)."""
@@ -107,12 +109,22 @@ class Stages:
         return ended
 
     def _search_is_over(self, loop: Loop) -> bool:
-        budget, spent = self.opened.settings.budget, loop.spent()
-        share = (1 - FINAL_SHARE) * (0.5 if self.opened.settings.rival else 1.0)
-        return budget.used_time(spent) >= share or budget.used(spent) >= 1
+        budget = self.opened.settings.budget
+        if self.opened.settings.rival and budget.used_time(loop.spent()) >= (1 - FINAL_SHARE) / 2:
+            return True
+        return budget.used(loop.spent()) >= 1 or self._time_is_over(loop)
 
     def _time_is_over(self, loop: Loop) -> bool:
-        return self.opened.settings.budget.used_time(loop.spent()) >= 1 - FINAL_SHARE
+        """Whether what is left belongs to the final stage: its share at most, and less where it needs less."""
+        if self.opened.settings.budget.used_time(loop.spent()) < 1 - FINAL_SHARE:
+            return False
+        left = self._seconds_left()
+        return left is not None and left <= self._seconds_needed()
+
+    def _seconds_needed(self) -> float:
+        """Wall seconds to train all that would be finalists now; with a margin, since trainings do not pack exactly."""
+        costs = [epoch_seconds(entry) * self.ladder.epochs for entry in self._chosen()]
+        return max([sum(costs) / self.opened.executor.workers, *costs]) * MARGIN if costs else 0.0
 
     def _rival_is_over(self, loop: Loop) -> bool:
         budget, assigned = self.opened.settings.budget, loop.book.assigned
@@ -191,7 +203,7 @@ class Stages:
         left = self._seconds_left()
         if left is None:
             return self.ladder.epochs, list(chosen)
-        cost = {entry.trial: epoch_seconds(entry) * 1.1 for entry in chosen}
+        cost = {entry.trial: epoch_seconds(entry) * MARGIN for entry in chosen}
         epochs = max(1, min(self.ladder.epochs, int(left / cost[chosen[0].trial])))
         first = [chosen[0], *(entry for entry in chosen[1:] if entry is self._best_random())]
         order = [*first, *(entry for entry in chosen if entry not in first)]
