@@ -86,7 +86,8 @@ def test_from_a_shell_errors_go_to_standard_error(tmp_path: Path) -> None:
     refused(spawn("search", "no-such-folder", "--out", tmp_path / "run", "--json"), 3, "error: ", "no-such-folder")
 
 
-def test_attack_18_what_was_typed_cannot_colour_the_terminal(tmp_path: Path) -> None:
+@pytest.mark.attack(18)
+def test_what_was_typed_cannot_colour_the_terminal(tmp_path: Path) -> None:
     done = call("search", "\x1b[31mred\x07", "--out", tmp_path / "run")
     refused(done, 3)
     assert "\x1b" not in done.err

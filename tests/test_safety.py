@@ -68,19 +68,22 @@ def offences(tree: ast.AST) -> Iterator[str]:
                     yield f"{called} without allow_pickle=False"
 
 
+@pytest.mark.attack(1)
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(SOURCE).as_posix())
-def test_attack_01_nothing_is_unpickled_or_run(path: Path) -> None:
+def test_nothing_is_unpickled_or_run(path: Path) -> None:
     allowed = ALLOWED.get(path.relative_to(SOURCE).as_posix(), set())
     found = set(offences(ast.parse(path.read_text(encoding="utf-8"))))
     assert found - allowed == set()
 
 
-def test_attack_01_what_is_allowed_is_still_used() -> None:
+@pytest.mark.attack(1)
+def test_what_is_allowed_is_still_used() -> None:
     """An exception whose reason is gone goes too."""
     for name, allowed in ALLOWED.items():
         assert allowed <= set(offences(ast.parse((SOURCE / name).read_text(encoding="utf-8"))))
 
 
+@pytest.mark.attack(1)
 @pytest.mark.parametrize(
     "source",
     [
@@ -99,10 +102,11 @@ def test_attack_01_what_is_allowed_is_still_used() -> None:
         "importlib.import_module(name)",
     ],
 )
-def test_attack_01_the_lint_sees(source: str) -> None:
+def test_the_lint_sees(source: str) -> None:
     assert list(offences(ast.parse(source)))
 
 
-def test_attack_01_the_lint_lets_safe_code_pass() -> None:
+@pytest.mark.attack(1)
+def test_the_lint_lets_safe_code_pass() -> None:
     safe = "import json, safetensors\nnp.load(path, mmap_mode='r', allow_pickle=False)\nmodel.eval()\nre.compile(text)"
     assert list(offences(ast.parse(safe))) == []

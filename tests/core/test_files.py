@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -28,10 +32,9 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: P
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_fault_12_a_disk_that_refuses_leaves_the_old_file(
-    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_refuses_leaves_the_old_file(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a"
     write_bytes(path, b"old")
 
@@ -54,9 +57,52 @@ def test_what_reaches_the_name_was_synced_before(tmp_path: Path, monkeypatch: py
     assert order[:2] == ["fsync", "replace"]
 
 
-def test_fault_02_what_killed_writers_left_is_swept(tmp_path: Path) -> None:
+@pytest.mark.fault(2)
+def test_what_killed_writers_left_is_swept(tmp_path: Path) -> None:
     write_bytes(tmp_path / "kept", b"1")
     (tmp_path / f".kept.12ab{TEMPORARY}").write_bytes(b"half")
     (tmp_path / ".hidden").write_bytes(b"2")
     assert [path.name for path in sweep(tmp_path)] == [f".kept.12ab{TEMPORARY}"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "kept"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from netwright.core.files import write_bytes
+
+print("go", flush=True)
+while True:
+    for letter in b"ab":
+        write_bytes(Path(sys.argv[1]), bytes([letter]) * 2_000_000)
+"""
+
+
+@pytest.mark.fault(2)
+def test_killed_writers_leave_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    """Forty real SIGKILLs at random moments; what the killed writers had under way is swept."""
+    path = tmp_path / "checkpoint"
+    write_bytes(path, b"a" * 2_000_000)
+    rng = random.Random(1)
+    swept = 0
+    for _ in range(40):
+        with subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(rng.uniform(0.0, 0.02))
+            writer.kill()
+        assert path.read_bytes() in (b"a" * 2_000_000, b"b" * 2_000_000)
+        swept += len(sweep(tmp_path))
+        assert list(tmp_path.iterdir()) == [path]
+    assert swept >= 5, "the kills came while a file was under way"
+
+
+@pytest.mark.attack(24)
+def test_a_planted_link_is_replaced_and_not_written_through(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "a"
+    victim.write_text("precious")
+    path.symlink_to(victim)
+    write_bytes(path, b"mine")
+    assert victim.read_text() == "precious"
+    assert not path.is_symlink()
+    assert path.read_bytes() == b"mine"

@@ -92,8 +92,9 @@ def test_damaged_archives_raise_nothing_else(tmp_path: Path) -> None:
             assert len(open_data(tmp_path / "damaged.npz", tmp_path / f"data{attempt}")) == 87
 
 
+@pytest.mark.attack(1)
 @pytest.mark.parametrize("name", ["train_images", "train_labels"])
-def test_attack_01_objects_in_an_archive_are_never_unpickled(tmp_path: Path, canary: object, name: str) -> None:
+def test_objects_in_an_archive_are_never_unpickled(tmp_path: Path, canary: object, name: str) -> None:
     number = 60
     objects = np.array([canary] * number, object)
     path = medmnist(tmp_path / "set.npz", **{name: objects})
@@ -101,8 +102,9 @@ def test_attack_01_objects_in_an_archive_are_never_unpickled(tmp_path: Path, can
         open_data(path, tmp_path / "data")
 
 
+@pytest.mark.attack(1)
 @pytest.mark.parametrize("ending", [".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy"])
-def test_attack_01_pickles_are_refused_by_name(tmp_path: Path, canary: object, ending: str) -> None:
+def test_pickles_are_refused_by_name(tmp_path: Path, canary: object, ending: str) -> None:
     import pickle
 
     (tmp_path / f"data{ending}").write_bytes(pickle.dumps(canary))
@@ -116,7 +118,8 @@ def npy_header(shape: tuple[int, ...], descr: str = "|u1") -> bytes:
     return stream.getvalue()
 
 
-def test_attack_13_an_archive_that_unpacks_to_far_more_than_it_is(tmp_path: Path) -> None:
+@pytest.mark.attack(13)
+def test_an_archive_that_unpacks_to_far_more_than_it_is(tmp_path: Path) -> None:
     size = 100 * 2**20
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("images.npy", "w") as entry:
@@ -130,8 +133,9 @@ def test_attack_13_an_archive_that_unpacks_to_far_more_than_it_is(tmp_path: Path
     assert not (tmp_path / "data" / "images.npy").exists()
 
 
+@pytest.mark.attack(13)
 @pytest.mark.parametrize("shape", [(10**12, 28, 28), (10**6, 28, 28), (2**62, 2**62)])
-def test_attack_13_a_header_that_promises_more_than_there_is(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_a_header_that_promises_more_than_there_is(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as archive:
         archive.writestr("images.npy", npy_header(shape) + bytes(1000))
         archive.writestr("labels.npy", npy_header((3,)) + bytes(3))
@@ -183,7 +187,8 @@ def test_idx_files_that_are_not_whole(tmp_path: Path) -> None:
         open_data(folder, tmp_path / "data")
 
 
-def test_attack_13_packed_idx_files_cannot_fill_the_memory(tmp_path: Path) -> None:
+@pytest.mark.attack(13)
+def test_packed_idx_files_cannot_fill_the_memory(tmp_path: Path) -> None:
     """What lies behind the promised rows is not unpacked."""
     folder = mnist(tmp_path / "mine", packed=True)
     bomb = gzip.compress(idx(images(60, 6, 5)) + bytes(50 * 2**20))

@@ -24,7 +24,8 @@ def test_a_sound_folder_has_no_finding(pictures: Pictures) -> None:
     assert check_data(pictures("set", {"a": 40, "b": 40})) == []
 
 
-def test_fault_23_a_zoo_of_bad_data(pictures: Pictures, tmp_path: Path) -> None:
+@pytest.mark.fault(23)
+def test_a_zoo_of_bad_data(pictures: Pictures, tmp_path: Path) -> None:
     """One folder with everything at once: each fault is found, named, and the check writes nothing."""
     root = pictures("zoo", {"a": 150, "b": 150, "c": 1})
     (root / "empty").mkdir()
@@ -67,7 +68,8 @@ def test_fault_23_a_zoo_of_bad_data(pictures: Pictures, tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "images.npy").exists()
 
 
-def test_fault_23_few_corrupt_files_are_left_out_and_said(pictures: Pictures, tmp_path: Path) -> None:
+@pytest.mark.fault(23)
+def test_few_corrupt_files_are_left_out_and_said(pictures: Pictures, tmp_path: Path) -> None:
     root = pictures("set", {"a": 100, "b": 100})
     (root / "a" / "007.png").write_bytes(b"")
     dataset = open_data(root, tmp_path / "data")
@@ -82,7 +84,8 @@ def test_fault_23_few_corrupt_files_are_left_out_and_said(pictures: Pictures, tm
     assert "left out" in dataset.describe()
 
 
-def test_fault_23_many_corrupt_files_stop(pictures: Pictures, tmp_path: Path) -> None:
+@pytest.mark.fault(23)
+def test_many_corrupt_files_stop(pictures: Pictures, tmp_path: Path) -> None:
     root = pictures("set", {"a": 100, "b": 100})
     for index in range(3):
         (root / "a" / f"{index:03d}.png").write_bytes(b"")
@@ -91,30 +94,35 @@ def test_fault_23_many_corrupt_files_stop(pictures: Pictures, tmp_path: Path) ->
     assert kinds(check_data(root))["corrupt"].severity == "stop"
 
 
-def test_fault_23_nothing_can_be_read(pictures: Pictures) -> None:
+@pytest.mark.fault(23)
+def test_nothing_can_be_read(pictures: Pictures) -> None:
     root = pictures("set", {"a": 5, "b": 5})
     for path in root.glob("*/*"):
         path.write_bytes(b"x")
     assert kinds(check_data(root))["unreadable"].severity == "stop"
 
 
-def test_fault_23_a_class_of_corrupt_files_only(pictures: Pictures) -> None:
+@pytest.mark.fault(23)
+def test_a_class_of_corrupt_files_only(pictures: Pictures) -> None:
     root = pictures("set", {"a": 300, "b": 1})
     (root / "b" / "000.png").write_bytes(b"x")
     assert kinds(check_data(root))["empty class"].severity == "stop"
 
 
-def test_fault_23_one_class(pictures: Pictures) -> None:
+@pytest.mark.fault(23)
+def test_one_class(pictures: Pictures) -> None:
     assert kinds(check_data(pictures("set", {"a": 70})))["one class"].severity == "stop"
 
 
-def test_fault_23_imbalance_and_few_images(pictures: Pictures) -> None:
+@pytest.mark.fault(23)
+def test_imbalance_and_few_images(pictures: Pictures) -> None:
     found = kinds(check_data(pictures("set", {"a": 45, "b": 2})))
     assert "45 images" in found["imbalance"].message
     assert "47 images" in found["few images"].message
 
 
-def test_fault_23_a_class_that_never_trains(pictures: Pictures, tmp_path: Path) -> None:
+@pytest.mark.fault(23)
+def test_a_class_that_never_trains(pictures: Pictures, tmp_path: Path) -> None:
     pictures("set/train", {"a": 30, "b": 30})
     pictures("set/test", {"a": 30, "new": 30}, seed=1)
     found = kinds(check_data(tmp_path / "set"))

@@ -67,7 +67,8 @@ def test_other_wishes_are_carried_out(
     assert second.fingerprint != first.fingerprint
 
 
-def test_fault_18_an_edited_image_is_noticed_with_size_and_time_put_back(
+@pytest.mark.fault(18)
+def test_an_edited_image_is_noticed_with_size_and_time_put_back(
     pictures: Pictures, tmp_path: Path, settled: None
 ) -> None:
     root = pictures("set", {"a": 40, "b": 40}, ending=".bmp")
@@ -85,9 +86,8 @@ def test_fault_18_an_edited_image_is_noticed_with_size_and_time_put_back(
     assert np.flatnonzero((second.images != first.images).any((1, 2, 3))).tolist() == [3]
 
 
-def test_fault_18_files_written_a_moment_ago_are_read_again(
-    pictures: Pictures, tmp_path: Path, decoded: list[str]
-) -> None:
+@pytest.mark.fault(18)
+def test_files_written_a_moment_ago_are_read_again(pictures: Pictures, tmp_path: Path, decoded: list[str]) -> None:
     """A second edit could fall on the same time stamp, so young files are not trusted."""
     root = pictures("set", {"a": 40, "b": 40})
     first = open_data(root, tmp_path / "data")
@@ -95,8 +95,9 @@ def test_fault_18_files_written_a_moment_ago_are_read_again(
     assert len(decoded) == 160
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("change", ["added", "removed", "renamed", "moved"])
-def test_fault_18_other_files_are_noticed(pictures: Pictures, tmp_path: Path, settled: None, change: str) -> None:
+def test_other_files_are_noticed(pictures: Pictures, tmp_path: Path, settled: None, change: str) -> None:
     root = pictures("set", {"a": 40, "b": 40})
     first = open_data(root, tmp_path / "data").fingerprint
     path = root / "a" / "003.png"
@@ -111,7 +112,8 @@ def test_fault_18_other_files_are_noticed(pictures: Pictures, tmp_path: Path, se
     assert open_data(root, tmp_path / "data").fingerprint != first
 
 
-def test_fault_18_expected_data_and_others(pictures: Pictures, tmp_path: Path, settled: None) -> None:
+@pytest.mark.fault(18)
+def test_expected_data_and_others(pictures: Pictures, tmp_path: Path, settled: None) -> None:
     """With an expected fingerprint, changed data are refused and the stored ones stay."""
     root = pictures("set", {"a": 40, "b": 40})
     first = open_data(root, tmp_path / "data")
@@ -191,7 +193,8 @@ def test_a_stop_leaves_what_was_there(pictures: Pictures, tmp_path: Path, settle
     assert not list((tmp_path / "data").glob(".*"))
 
 
-def test_fault_11_a_full_disk_is_a_clear_error(pictures: Pictures, tmp_path: Path) -> None:
+@pytest.mark.fault(11)
+def test_a_full_disk_is_a_clear_error(pictures: Pictures, tmp_path: Path) -> None:
     """The system refuses files above a few kilobytes, as it does when the disk is full."""
     root = pictures("set", {"a": 40, "b": 40})
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

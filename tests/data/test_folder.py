@@ -179,7 +179,8 @@ def test_numbered_classes_are_in_order_of_number(pictures: Pictures) -> None:
     assert find_source(pictures("set", {"10": 1, "9": 1, "-1": 1})).classes == ("-1", "9", "10")
 
 
-def test_attack_11_class_names_are_for_show_only(pictures: Pictures, tmp_path: Path) -> None:
+@pytest.mark.attack(11)
+def test_class_names_are_for_show_only(pictures: Pictures, tmp_path: Path) -> None:
     """Names that would be paths, escapes or markup elsewhere are kept as text, and make no file."""
     names = [
         "..",

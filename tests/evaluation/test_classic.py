@@ -102,7 +102,8 @@ class Canary:
         return Path.touch, (Path("canary"),)
 
 
-def test_attack_01_a_pickle_in_a_model_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.attack(1)
+def test_a_pickle_in_a_model_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez(tmp_path / "objects.npz", roots=np.array([Canary()], dtype=object))
     (tmp_path / "plain.npz").write_bytes(pickle.dumps(Canary()))

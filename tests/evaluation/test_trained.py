@@ -129,14 +129,16 @@ def test_auto_precision_is_timed_and_recorded(digits: Path, tmp_path: Path) -> N
         run("train", tmp_path / "b", digits, network(Dataset.open(digits)), settings={"precision": "fp8"})
 
 
-def test_fault_09_divergence_is_the_candidates_own_result(digits: Path, tmp_path: Path) -> None:
+@pytest.mark.fault(9)
+def test_divergence_is_the_candidates_own_result(digits: Path, tmp_path: Path) -> None:
     candidate = network(Dataset.open(digits), optimizer="sgd", lr=100.0, weight_decay=10.0)
     with pytest.raises(Diverged):
         run("train", tmp_path / "job", digits, candidate, epochs=200)
     assert not list((tmp_path / "job").glob("*.safetensors"))
 
 
-def test_attack_02_layers_that_do_not_fit_their_key_are_refused(digits: Path, tmp_path: Path) -> None:
+@pytest.mark.attack(2)
+def test_layers_that_do_not_fit_their_key_are_refused(digits: Path, tmp_path: Path) -> None:
     candidate = network(Dataset.open(digits))
     assert candidate.architecture is not None
     forged = replace(candidate, architecture=Architecture(candidate.architecture.layers, "0" * 32))

@@ -34,8 +34,9 @@ def test_the_work_waits_until_its_report_was_answered(tmp_path: Path) -> None:
         assert isinstance(drain_final(executor), AttemptFinished)
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("after", [0, 3, 7])
-def test_fault_26_a_stop_takes_effect_at_the_same_epoch_every_time(tmp_path: Path, after: int) -> None:
+def test_a_stop_takes_effect_at_the_same_epoch_every_time(tmp_path: Path, after: int) -> None:
     stopped_at = set()
     for attempt in range(1, 6):
         with InlineExecutor(scripted) as executor:

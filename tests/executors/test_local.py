@@ -76,10 +76,11 @@ executor = LocalExecutor(scripted, workers=2, logs_folder=folder / "logs", prelo
 """
 
 
-# -- fault 3: nothing outlives the driver ------------------------------------------------------------------------------
+# -- nothing outlives the driver ---------------------------------------------------------------------------------------
 
 
-def test_fault_03_workers_and_their_children_die_with_the_driver(tmp_path: Path) -> None:
+@pytest.mark.fault(3)
+def test_workers_and_their_children_die_with_the_driver(tmp_path: Path) -> None:
     code = """
     for trial, script in ((1, "hang_with_children"), (2, "hang_holding_interpreter")):
         executor.submit(scripted_job(trial, folder, script), Allowance())
@@ -101,7 +102,8 @@ def test_fault_03_workers_and_their_children_die_with_the_driver(tmp_path: Path)
         assert wait_until_gone(processes + keepers, 5.0) == []
 
 
-def test_fault_03_a_driver_that_forgets_to_close_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.fault(3)
+def test_a_driver_that_forgets_to_close_leaves_nothing(tmp_path: Path) -> None:
     code = """
     executor.submit(scripted_job(1, folder, "hang"), Allowance())
     while not any(hasattr(event, "record") and print(event.record["process"]) is None for event in executor.drain(1.0)):
@@ -150,10 +152,11 @@ def test_a_keeper_that_cannot_begin_is_an_error_with_its_last_words(
     executor.close()
 
 
-# -- fault 25: how workers begin ---------------------------------------------------------------------------------------
+# -- how workers begin -------------------------------------------------------------------------------------------------
 
 
-def test_fault_25_workers_are_forked_from_a_process_that_ran_imports_only(tmp_path: Path) -> None:
+@pytest.mark.fault(25)
+def test_workers_are_forked_from_a_process_that_ran_imports_only(tmp_path: Path) -> None:
     assert LocalExecutor.start_method == "forkserver"
     assert all(name.partition(".")[0] in ("torch", "numpy") for name in PRELOAD), "modules, and not the user's script"
     with LocalExecutor(works.facts, workers=1, logs_folder=tmp_path / "logs") as executor:
@@ -181,7 +184,8 @@ def test_threads_of_a_worker(tmp_path: Path) -> None:
     assert isinstance(final, AttemptFinished) and final.evaluated.notes["torch_threads"] == 2
 
 
-def test_fault_25_a_script_without_guard_is_run_once(tmp_path: Path) -> None:
+@pytest.mark.fault(25)
+def test_a_script_without_guard_is_run_once(tmp_path: Path) -> None:
     code = """
     executor.submit(scripted_job(1, folder, "finish"), Allowance())
     while not any(hasattr(event, "evaluated") for event in executor.drain(5.0)):
@@ -194,7 +198,8 @@ def test_fault_25_a_script_without_guard_is_run_once(tmp_path: Path) -> None:
     assert (tmp_path / "runs.txt").read_text() == "the script runs\n"
 
 
-def test_fault_25_works_where_main_has_no_file_as_in_a_notebook(tmp_path: Path) -> None:
+@pytest.mark.fault(25)
+def test_works_where_main_has_no_file_as_in_a_notebook(tmp_path: Path) -> None:
     code = SCRIPT + textwrap.dedent(
         """
         executor.submit(scripted_job(1, folder, "finish"), Allowance())
@@ -267,7 +272,8 @@ def test_what_is_printed_is_in_the_log_of_the_attempt(executor: LocalExecutor, t
     assert "printed by the work" in log and "printed in red" in log and "written to the descriptor" in log
 
 
-def test_attack_18_the_tail_of_the_log_is_fit_to_show(tmp_path: Path) -> None:
+@pytest.mark.attack(18)
+def test_the_tail_of_the_log_is_fit_to_show(tmp_path: Path) -> None:
     final = run(works.print_much, tmp_path)
     assert isinstance(final, AttemptFailed) and final.reason == "ValueError: after much was printed"
     assert final.detail.endswith("ValueError: after much was printed")
@@ -275,8 +281,9 @@ def test_attack_18_the_tail_of_the_log_is_fit_to_show(tmp_path: Path) -> None:
     assert not any(ord(mark) < 32 and mark != "\n" for mark in final.detail)
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize(("sent", "status"), [('{"finished": {"measurements"', "lost"), ("nonsense\n", "crashed")])
-def test_fault_04_a_half_written_result_is_none(tmp_path: Path, sent: str, status: str) -> None:
+def test_a_half_written_result_is_none(tmp_path: Path, sent: str, status: str) -> None:
     final = run(works.write_to_the_driver, tmp_path, bytes=sent, die=True)
     assert ("lost" if isinstance(final, AttemptLost) else final.status) == status
 
@@ -294,7 +301,8 @@ def test_sigterm_of_a_child_is_not_the_workers(tmp_path: Path) -> None:
     assert final.evaluated.notes == {"exit": -signal.SIGTERM, "report": "go"}
 
 
-def test_fault_20_a_preempted_worker_has_its_grace_and_no_more(
+@pytest.mark.fault(20)
+def test_a_preempted_worker_has_its_grace_and_no_more(
     executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "PREEMPTION_GRACE", 0.3)
@@ -370,7 +378,8 @@ def memory_cgroup() -> Path | None:
     return None
 
 
-def test_fault_07_a_kill_by_the_kernel_for_want_of_memory_is_out_of_memory(tmp_path: Path) -> None:
+@pytest.mark.fault(7)
+def test_a_kill_by_the_kernel_for_want_of_memory_is_out_of_memory(tmp_path: Path) -> None:
     parent = memory_cgroup()
     if parent is None:
         pytest.skip("needs a memory cgroup (version 1) in which a child group may be made")

@@ -20,6 +20,7 @@ JOB = scripted_job(3, Path("work"), "finish", attempt=2)
 ALLOWANCE = Allowance(seconds=30.0, bytes=1000)
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize(
     ("code", "cause", "memory", "oom_killed", "status"),
     [
@@ -40,7 +41,7 @@ ALLOWANCE = Allowance(seconds=30.0, bytes=1000)
         (-9, "broken", 0, False, "crashed"),
     ],
 )
-def test_fault_07_endings(code: int, cause: Cause | None, memory: int, oom_killed: bool, status: str) -> None:
+def test_endings(code: int, cause: Cause | None, memory: int, oom_killed: bool, status: str) -> None:
     found = verdict(JOB, ALLOWANCE, Ending(code, cause, 2.0, 1.0, memory, oom_killed), "tail")
     assert (found.trial, found.attempt, found.cpu_seconds) == (3, 2, 1.0)
     if isinstance(found, AttemptLost):
@@ -55,7 +56,8 @@ def test_a_kill_without_a_cap_is_lost() -> None:
     assert isinstance(verdict(JOB, Allowance(), Ending(-9, None, 1.0, 1.0, 10**12), ""), AttemptLost)
 
 
-def test_fault_08_out_of_memory_of_torch_is_known_by_name() -> None:
+@pytest.mark.fault(8)
+def test_out_of_memory_of_torch_is_known_by_name() -> None:
     kind = type("OutOfMemoryError", (RuntimeError,), {"__module__": "torch"})
     assert status_of(kind("CUDA: too much")) == "out_of_memory"
     assert status_of(type("OutOfMemoryError", (RuntimeError,), {"__module__": "mine"})("")) == "crashed"
@@ -106,7 +108,8 @@ def test_a_process_that_is_gone_uses_nothing() -> None:
     assert resident(gone) == private(gone) == 0 and cpu_seconds(gone) == 0.0
 
 
-def test_fault_07_a_dead_process_gives_no_reading() -> None:
+@pytest.mark.fault(7)
+def test_a_dead_process_gives_no_reading() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert beyond(child.pid, 0)
     child.kill()

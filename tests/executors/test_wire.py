@@ -79,7 +79,8 @@ def test_a_result_survives() -> None:
     assert evaluated_from_json(Lines().feed(encode(evaluated_to_json(evaluated)))[0]) == evaluated
 
 
-def test_fault_09_numbers_that_are_not_finite_become_null() -> None:
+@pytest.mark.fault(9)
+def test_numbers_that_are_not_finite_become_null() -> None:
     assert finite({"a": float("nan"), "b": (1.0, float("-inf")), "c": "nan", "d": 3}) == {
         "a": None,
         "b": [1.0, None],

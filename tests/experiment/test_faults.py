@@ -1,4 +1,4 @@
-"""What goes wrong around a run, at the level of the whole product: each fault by its number."""
+"""What goes wrong around a run, at the level of the whole product."""
 
 from __future__ import annotations
 
@@ -47,11 +47,9 @@ def refused(done: Done, code: int, *words: str) -> None:
     assert done.out == ""
 
 
-# -- fault 10 ----------------------------------------------------------------------------------------------------------
-
-
+@pytest.mark.fault(10)
 @pytest.mark.parametrize(("trials", "code"), [(2, 6), (40, 1)])
-def test_fault_10_a_search_in_which_every_trial_fails(tmp_path: Path, trials: int, code: int) -> None:
+def test_a_search_in_which_every_trial_fails(tmp_path: Path, trials: int, code: int) -> None:
     """A few failures use up the budget; many in a row stop the search. Both end in words and with a report."""
     space = tmp_path / "mine.py"
     space.write_text(EXPLODING)
@@ -71,17 +69,16 @@ def test_fault_10_a_search_in_which_every_trial_fails(tmp_path: Path, trials: in
     assert not (run / "export").exists()
 
 
-# -- fault 12 ----------------------------------------------------------------------------------------------------------
-
-
-def test_fault_12_a_file_where_the_folder_should_be(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.fault(12)
+def test_a_file_where_the_folder_should_be(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_text("mine")
     for out in (tmp_path / "in-the-way", tmp_path / "in-the-way" / "run"):
         refused(call("search", pictures, *TINY, "--trials", "2", "--out", out), 5, "in-the-way")
     assert (tmp_path / "in-the-way").read_text() == "mine"
 
 
-def test_fault_12_a_disk_that_cannot_be_written_is_found_at_the_start(
+@pytest.mark.fault(12)
+def test_a_disk_that_cannot_be_written_is_found_at_the_start(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(handle: int) -> None:
@@ -92,10 +89,8 @@ def test_fault_12_a_disk_that_cannot_be_written_is_found_at_the_start(
     assert list((tmp_path / "run").iterdir()) == []
 
 
-# -- fault 16 ----------------------------------------------------------------------------------------------------------
-
-
-def test_fault_16_a_second_search_on_a_folder_is_refused(small: FinishedRun, pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.fault(16)
+def test_a_second_search_on_a_folder_is_refused(small: FinishedRun, pictures: Path, tmp_path: Path) -> None:
     run = small.copy(tmp_path)
     with RunLock(run):
         done = spawn("search", pictures, *TINY, "--trials", "5", "--out", run)
@@ -105,10 +100,8 @@ def test_fault_16_a_second_search_on_a_folder_is_refused(small: FinishedRun, pic
     assert ids(run) == ids(small.folder)
 
 
-# -- fault 18 ----------------------------------------------------------------------------------------------------------
-
-
-def test_fault_18_an_image_that_changed(small: FinishedRun, tmp_path: Path) -> None:
+@pytest.mark.fault(18)
+def test_an_image_that_changed(small: FinishedRun, tmp_path: Path) -> None:
     place = Path(shutil.copytree(small.folder.parent, tmp_path / "again"))
     pictures, run = place / "pictures", place / "run"
     assert call("search", pictures, "--trials", "3", "--out", run, "--allow-changed").code == 0, "the folder moved"
@@ -126,7 +119,8 @@ def test_fault_18_an_image_that_changed(small: FinishedRun, tmp_path: Path) -> N
     assert len(ids(run)) > len(known)
 
 
-def test_fault_18_a_space_that_changed(small: FinishedRun, tmp_path: Path) -> None:
+@pytest.mark.fault(18)
+def test_a_space_that_changed(small: FinishedRun, tmp_path: Path) -> None:
     pictures, run, file = small.folder.parent / "pictures", tmp_path / "run", tmp_path / "mine.py"
     calm = EXPLODING.replace("lr=100, weight_decay=10", "lr=0.01, weight_decay=0")
     file.write_text(calm)
@@ -147,10 +141,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-# -- fault 19 ----------------------------------------------------------------------------------------------------------
-
-
-def test_fault_19_a_damaged_ledger_is_refused_mended_and_gone_on_with(small: FinishedRun, tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_a_damaged_ledger_is_refused_mended_and_gone_on_with(small: FinishedRun, tmp_path: Path) -> None:
     run, pictures = small.copy(tmp_path), small.folder.parent / "pictures"
     path = run / "ledger.sqlite"
     content = bytearray(path.read_bytes())
@@ -176,7 +168,8 @@ def test_fault_19_a_damaged_ledger_is_refused_mended_and_gone_on_with(small: Fin
     assert sum(trial.source == "search" and trial.status == "completed" for trial in trials.values()) == 5
 
 
-def test_fault_19_a_damaged_artefact_is_found(small: FinishedRun, tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_a_damaged_artefact_is_found(small: FinishedRun, tmp_path: Path) -> None:
     run = small.copy(tmp_path)
     blob = max((path for path in (run / "blobs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     os.chmod(blob, 0o600)
@@ -185,9 +178,6 @@ def test_fault_19_a_damaged_artefact_is_found(small: FinishedRun, tmp_path: Path
     assert done.code == 4
     assert len(done.answer["blobs_removed"]) == 1
     assert call("doctor", run).code == 0
-
-
-# -- fault 24 ----------------------------------------------------------------------------------------------------------
 
 
 class Terminal:
@@ -251,7 +241,8 @@ def own_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def test_fault_24_one_ctrl_c_stops_in_order(tmp_path: Path) -> None:
+@pytest.mark.fault(24)
+def test_one_ctrl_c_stops_in_order(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path / "run")
     terminal.until_training()
     terminal.press_ctrl_c()
@@ -266,7 +257,8 @@ def test_fault_24_one_ctrl_c_stops_in_order(tmp_path: Path) -> None:
     assert "not running" in call("status", terminal.run).out
 
 
-def test_fault_24_two_ctrl_c_end_at_once(tmp_path: Path) -> None:
+@pytest.mark.fault(24)
+def test_two_ctrl_c_end_at_once(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path / "run")
     terminal.until_training()
     terminal.press_ctrl_c()
@@ -278,10 +270,8 @@ def test_fault_24_two_ctrl_c_end_at_once(tmp_path: Path) -> None:
     assert call("doctor", terminal.run).code == 0
 
 
-# -- fault 26 ----------------------------------------------------------------------------------------------------------
-
-
-def test_fault_26_one_seed_gives_one_result_inline_and_in_a_worker(small: FinishedRun, tmp_path: Path) -> None:
+@pytest.mark.fault(26)
+def test_one_seed_gives_one_result_inline_and_in_a_worker(small: FinishedRun, tmp_path: Path) -> None:
     pictures = small.folder.parent / "pictures"
     options = [*TINY, "--trials", "3", "--workers", "1", "--out", tmp_path / "run"]
     options[options.index("inline")] = "local"
@@ -301,10 +291,9 @@ def test_fault_26_one_seed_gives_one_result_inline_and_in_a_worker(small: Finish
     assert Dataset.open(small.folder / "data").fingerprint == Dataset.open(tmp_path / "run" / "data").fingerprint
 
 
-# -- attacks -----------------------------------------------------------------------------------------------------------
-
-
-def test_attack_11_and_18_hostile_names_of_classes_and_folders(tmp_path: Path) -> None:
+@pytest.mark.attack(11)
+@pytest.mark.attack(18)
+def test_hostile_names_of_classes_and_folders(tmp_path: Path) -> None:
     """Names that would leave the folder, colour the terminal or style the page are shown as letters or not at all."""
     names = ["\x1b[31mred\x1b]0;title\x07", "[red]..%2f", "<img src=x onerror=alert(1)>", "C:\\con."]
     pictures = class_folders(tmp_path / "..\\ [bold]pictures\x1b[2J", names, images=12)
@@ -327,6 +316,7 @@ def test_attack_11_and_18_hostile_names_of_classes_and_folders(tmp_path: Path) -
     assert not any("31m" in path.name or "onerror" in path.name for path in inside)
 
 
+@pytest.mark.attack(11)
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "C:\\x", "a/../..", "x.py", "\x00", ".py:"])
-def test_attack_11_names_that_are_no_space(pictures: Path, tmp_path: Path, name: str) -> None:
+def test_names_that_are_no_space(pictures: Path, tmp_path: Path, name: str) -> None:
     refused(call("search", pictures, "--space", name, "--trials", "2", "--out", tmp_path / "run"), 2)

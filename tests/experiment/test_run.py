@@ -85,8 +85,9 @@ def test_the_exported_network_answers_as_the_one_that_was_tested(finished: Finis
     assert accuracy == finished.ended.answer["best"]["measurements"]["test_accuracy"]["value"]
 
 
+@pytest.mark.attack(20)
 @pytest.mark.parametrize("name", ["finished", "small"])
-def test_attack_20_nothing_private_is_in_what_a_run_shows(name: str, request: pytest.FixtureRequest) -> None:
+def test_nothing_private_is_in_what_a_run_shows(name: str, request: pytest.FixtureRequest) -> None:
     """`finished` had a secret in its environment, `small` in the path of its data; both in the path of the run."""
     run: FinishedRun = request.getfixturevalue(name)
     shown = [run.folder / file for file in ("report.html", "report.json", "run.toml")]

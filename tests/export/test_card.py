@@ -60,7 +60,8 @@ def test_names_from_data_are_not_markup() -> None:
         assert mark not in text.replace(escaped, ""), mark
 
 
-def test_attack_20_no_paths_and_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.attack(20)
+def test_no_paths_and_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     canary = "canary7f3a"
     monkeypatch.setenv("SERVICE_TOKEN", canary)
     home = f"/home/{canary}/projects"

@@ -98,7 +98,8 @@ def test_the_old_export_stays_when_the_new_one_fails(tmp_path: Path, monkeypatch
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
 
-def test_fault_02_kill_in_the_middle_of_an_export_leaves_a_whole_one(tmp_path: Path) -> None:
+@pytest.mark.fault(2)
+def test_kill_in_the_middle_of_an_export_leaves_a_whole_one(tmp_path: Path) -> None:
     folder = tmp_path / "export"
     whole = [digests(make_export(folder, seed=seed)) for seed in (1, 0)]
     script = (

@@ -92,7 +92,8 @@ def test_arrays_alone(exported: Path, tmp_path: Path) -> None:
     assert [row[1] for row in rows(by_key.stdout)] == [TASK.labels[best] for best in by_torch(images[2:]).argmax(1)]
 
 
-def test_fault_23_bad_files_are_named_and_skipped(exported: Path, tmp_path: Path) -> None:
+@pytest.mark.fault(23)
+def test_bad_files_are_named_and_skipped(exported: Path, tmp_path: Path) -> None:
     Image.fromarray(pixels(1)[0]).save(tmp_path / "good.png")
     whole = (tmp_path / "good.png").read_bytes()
     (tmp_path / "cut off.png").write_bytes(whole[: len(whole) // 2])
@@ -141,7 +142,8 @@ def test_top_answers_are_ranked_and_sum_to_one(
         assert sum(probabilities) == pytest.approx(1, abs=1e-3)
 
 
-def test_attack_17_names_are_no_formulas_in_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.attack(17)
+def test_names_are_no_formulas_in_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = make_export(tmp_path / "export", task=replace(TASK, labels=("=1+1", "+a", "-b", "@c", 'd,"e"')))
     picture = tmp_path / "=HYPERLINK(x).png"
     Image.fromarray(pixels(1)[0]).save(picture)
@@ -179,9 +181,8 @@ class Canary:
         return Path.touch, (self.file,)  # type: ignore[return-value]
 
 
-def test_attack_01_arrays_are_never_unpickled(
-    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.attack(1)
+def test_arrays_are_never_unpickled(exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     canary = Canary(tmp_path / "unpickled")
     array = np.empty(2, object)
     array[:] = [canary, canary]
@@ -194,7 +195,8 @@ def test_attack_01_arrays_are_never_unpickled(
     assert not canary.file.exists()
 
 
-def test_attack_13_bombs_are_refused_before_they_unpack(exported: Path, tmp_path: Path) -> None:
+@pytest.mark.attack(13)
+def test_bombs_are_refused_before_they_unpack(exported: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.npz"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("test_images.npy", "w") as member:
         np.lib.format.write_array_header_1_0(

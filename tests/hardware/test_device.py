@@ -6,6 +6,8 @@ import getpass
 import json
 import socket
 
+import pytest
+
 from netwright.hardware.device import device_card
 
 
@@ -16,7 +18,8 @@ def test_the_hash_covers_what_decides_a_latency() -> None:
     assert card["cores"] >= 1 and card["cpu"] and "onnxruntime" in card["runtimes"]
 
 
-def test_attack_20_the_card_names_neither_host_nor_person() -> None:
+@pytest.mark.attack(20)
+def test_the_card_names_neither_host_nor_person() -> None:
     words = {json.dumps(value) for value in device_card().values()}
     for secret in (socket.gethostname(), getpass.getuser()):
         assert json.dumps(secret) not in words

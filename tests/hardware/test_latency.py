@@ -90,7 +90,8 @@ def test_the_cores_are_given_back_also_after_an_error() -> None:
     assert os.sched_getaffinity(0) == before
 
 
-def test_attack_15_a_file_that_is_no_model_is_a_clean_error(tmp_path: Path) -> None:
+@pytest.mark.attack(15)
+def test_a_file_that_is_no_model_is_a_clean_error(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(convolutions(8, 2, 16)[:200])
     for model in (b"not a model", tmp_path / "bad.onnx"):
         with pytest.raises(Untrusted, match="ONNX"):

@@ -95,7 +95,8 @@ def _failing_copy(source: Path, target: Path) -> None:
     raise OSError("the device is gone")
 
 
-def test_fault_02_a_killed_put_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+@pytest.mark.fault(2)
+def test_a_killed_put_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     """Every name that exists after kill -9 has its content; left-overs are swept."""
     script = """
 import os, sys
@@ -134,10 +135,11 @@ def test_left_overs_are_swept_and_blobs_are_not(tmp_path: Path, blobs: Blobs) ->
     assert list(blobs.hashes()) == [name]
 
 
+@pytest.mark.attack(11)
 @given(
     st.text() | st.sampled_from(["../../etc/passwd", "/etc/passwd", "a" * 63, "A" * 64, "a" * 64 + "\n", "C:\\x", ""])
 )
-def test_attack_11_only_hashes_are_names(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+def test_only_hashes_are_names(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     """No text leads out of the folder, for reading or for deleting."""
     blobs = Blobs(tmp_path_factory.getbasetemp() / "names")
     for access in (blobs.get, blobs.delete, blobs.intact, blobs.size, blobs.__contains__):
@@ -145,8 +147,9 @@ def test_attack_11_only_hashes_are_names(tmp_path_factory: pytest.TempPathFactor
             access(name)
 
 
+@pytest.mark.attack(24)
 @pytest.mark.parametrize("kind", ["link", "folder", "fifo", "missing"])
-def test_attack_24_only_regular_files_are_kept(tmp_path: Path, blobs: Blobs, kind: str) -> None:
+def test_only_regular_files_are_kept(tmp_path: Path, blobs: Blobs, kind: str) -> None:
     """A link in a job's folder does not pull somebody's file into the run, and a pipe does not hang the driver."""
     secret = _file(tmp_path, b"secret", "secret")
     source = tmp_path / "artefact"
@@ -162,7 +165,8 @@ def test_attack_24_only_regular_files_are_kept(tmp_path: Path, blobs: Blobs, kin
     assert list(blobs.hashes()) == []
 
 
-def test_attack_24_blobs_are_for_their_owner_alone(tmp_path: Path, blobs: Blobs) -> None:
+@pytest.mark.attack(24)
+def test_blobs_are_for_their_owner_alone(tmp_path: Path, blobs: Blobs) -> None:
     """Weights may be private: nobody else may list or read them, nor plant a folder in their place."""
     name = blobs.put(_file(tmp_path, b"x"))
     assert stat.S_IMODE((tmp_path / "blobs").stat().st_mode) == 0o700

@@ -19,7 +19,8 @@ def test_a_writable_folder_is_made_and_left_empty(tmp_path: Path) -> None:
     assert list((tmp_path / "runs" / "signs").iterdir()) == []
 
 
-def test_fault_12_a_read_only_folder_is_refused_at_the_start(unprivileged: Path) -> None:
+@pytest.mark.fault(12)
+def test_a_read_only_folder_is_refused_at_the_start(unprivileged: Path) -> None:
     """The message names the folder and the reason."""
     unprivileged.chmod(0o555)
     if os.geteuid() == 0:
@@ -28,10 +29,9 @@ def test_fault_12_a_read_only_folder_is_refused_at_the_start(unprivileged: Path)
         probe_writable(unprivileged)
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("code", [errno.EIO, errno.EDQUOT, errno.EROFS, errno.ENOSPC])
-def test_fault_12_a_failing_disk_is_refused_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
+def test_a_failing_disk_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """A disk that takes the write but not the sync is found too, and nothing is left on it."""
 
     def failing(handle: int) -> None:
@@ -43,7 +43,8 @@ def test_fault_12_a_failing_disk_is_refused_at_the_start(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_fault_12_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+@pytest.mark.fault(12)
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     """The folder's name is taken by a file."""
     (tmp_path / "run").write_text("mine")
     with pytest.raises(StorageError, match="run"):

@@ -51,7 +51,8 @@ def _sign(folder: Path, other: Holder) -> None:
     (folder / LOCK_NAME).write_text(json.dumps({"host": other.host, "pid": other.pid, "born": other.born}))
 
 
-def test_fault_16_the_second_driver_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.fault(16)
+def test_the_second_driver_is_refused_by_name(tmp_path: Path) -> None:
     """Two real processes: the second says who holds the folder; when the first is killed the third gets it."""
     with _driver(tmp_path) as (first, line):
         assert line == "driving"
@@ -69,7 +70,8 @@ def test_fault_16_the_second_driver_is_refused_by_name(tmp_path: Path) -> None:
             assert line == "driving"
 
 
-def test_fault_16_one_process_cannot_drive_a_folder_twice(tmp_path: Path) -> None:
+@pytest.mark.fault(16)
+def test_one_process_cannot_drive_a_folder_twice(tmp_path: Path) -> None:
     """Neither can a notebook that calls search twice at once."""
     with RunLock(tmp_path), pytest.raises(RunLocked, match=f"process {os.getpid()} "):
         RunLock(tmp_path)
@@ -93,24 +95,27 @@ def without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "_flock", lambda handle: None)
 
 
+@pytest.mark.fault(16)
 @pytest.mark.usefixtures("without_flock")
-def test_fault_16_a_live_process_is_believed_without_flock(tmp_path: Path) -> None:
+def test_a_live_process_is_believed_without_flock(tmp_path: Path) -> None:
     """The holder's number and time of birth are those of a running process."""
     _sign(tmp_path, Holder(socket.gethostname(), os.getppid(), born(os.getppid())))
     with pytest.raises(RunLocked, match=f"process {os.getppid()} "):
         RunLock(tmp_path)
 
 
+@pytest.mark.fault(16)
 @pytest.mark.usefixtures("without_flock")
-def test_fault_16_a_recycled_process_number_is_not_mistaken_for_the_driver(tmp_path: Path) -> None:
+def test_a_recycled_process_number_is_not_mistaken_for_the_driver(tmp_path: Path) -> None:
     """The number lives, but it was born at another time: the driver is dead and the lock is stale."""
     _sign(tmp_path, Holder(socket.gethostname(), os.getppid(), "another boot/1"))
     assert holder(tmp_path) is None
     RunLock(tmp_path).release()
 
 
+@pytest.mark.fault(16)
 @pytest.mark.usefixtures("without_flock")
-def test_fault_16_a_dead_process_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_dead_process_is_not_waited_for(tmp_path: Path) -> None:
     """A zombie is dead too."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     number, birth = child.pid, born(child.pid)
@@ -121,9 +126,8 @@ def test_fault_16_a_dead_process_is_not_waited_for(tmp_path: Path) -> None:
     RunLock(tmp_path).release()
 
 
-def test_fault_16_another_host_is_believed_on_a_network_file_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.fault(16)
+def test_another_host_is_believed_on_a_network_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it lives cannot be seen from here, so the lock is not broken and the way out is named."""
     _sign(tmp_path, Holder("elsewhere", 1234, "x"))
     monkeypatch.setattr(lock, "remote_filesystem", lambda path: "nfs")
@@ -133,7 +137,8 @@ def test_fault_16_another_host_is_believed_on_a_network_file_system(
     RunLock(tmp_path).release()
 
 
-def test_fault_16_on_a_local_disk_the_kernel_knows_better_than_a_host_name(tmp_path: Path) -> None:
+@pytest.mark.fault(16)
+def test_on_a_local_disk_the_kernel_knows_better_than_a_host_name(tmp_path: Path) -> None:
     """A container that died and came back under another host name goes on with its own folder."""
     _sign(tmp_path, Holder("the-container-before", 1, "x"))
     RunLock(tmp_path).release()
@@ -147,7 +152,8 @@ def test_a_mangled_lock_file_does_not_lock_anybody_out(tmp_path: Path, content: 
     RunLock(tmp_path).release()
 
 
-def test_attack_24_a_link_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.attack(24)
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
     """A planted link does not make the lock truncate somebody's file."""
     victim = tmp_path / "victim"
     victim.write_text("precious")

@@ -45,7 +45,8 @@ def test_a_sound_ledger_has_no_damage(tmp_path: Path) -> None:
         assert damage(path) == []
 
 
-def test_fault_19_a_wrecked_page_costs_its_own_events(tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_a_wrecked_page_costs_its_own_events(tmp_path: Path) -> None:
     """The rest is carried over, before and behind; the bad copy is kept; the search can go on."""
     path = tmp_path / "ledger.sqlite"
     whole = _write(path)
@@ -82,7 +83,8 @@ def test_fault_19_a_wrecked_page_costs_its_own_events(tmp_path: Path) -> None:
         assert ledger.append([Clock(1.0, 1.0)]) == recovery.kept + 1
 
 
-def test_fault_19_a_lost_result_opens_its_trial_again(tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_a_lost_result_opens_its_trial_again(tmp_path: Path) -> None:
     """A trial whose measurements are unreadable is not reported as finished with made-up ones."""
     path = tmp_path / "ledger.sqlite"
     _write(path, trials=3)
@@ -97,7 +99,8 @@ def test_fault_19_a_lost_result_opens_its_trial_again(tmp_path: Path) -> None:
     assert set(statuses.values()) == {"completed"}
 
 
-def test_fault_19_a_shortened_file_keeps_its_beginning(tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_a_shortened_file_keeps_its_beginning(tmp_path: Path) -> None:
     """A file cut off by a broken copy is read as far as it goes."""
     path = tmp_path / "ledger.sqlite"
     whole = _write(path)
@@ -110,7 +113,8 @@ def test_fault_19_a_shortened_file_keeps_its_beginning(tmp_path: Path) -> None:
     assert next(entry.event for entry in read(path)) == trial_story(1)[0]
 
 
-def test_fault_19_a_file_without_a_readable_page_is_kept_and_replaced(tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_a_file_without_a_readable_page_is_kept_and_replaced(tmp_path: Path) -> None:
     """Nothing can be read: the report says so, and the run folder works again."""
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"not a database at all " * 1000)
@@ -123,7 +127,8 @@ def test_fault_19_a_file_without_a_readable_page_is_kept_and_replaced(tmp_path: 
     assert list(read(path)) == []
 
 
-def test_fault_19_each_bad_copy_is_kept(tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_each_bad_copy_is_kept(tmp_path: Path) -> None:
     """A second accident does not overwrite the evidence of the first."""
     path = tmp_path / "ledger.sqlite"
     _write(path)
@@ -164,11 +169,10 @@ def test_recovery_keeps_apart_from_other_schemas_and_missing_files(tmp_path: Pat
     assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (7,)
 
 
+@pytest.mark.fault(19)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_fault_19_no_flipped_bytes_give_wrong_events(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+def test_no_flipped_bytes_give_wrong_events(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Whatever bytes change: every event that is read is one that was written, and recovery ends in a sound ledger."""
     path = tmp_path_factory.mktemp("flip") / "ledger.sqlite"
     content = bytearray(_write(path, trials=8))

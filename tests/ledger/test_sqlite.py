@@ -39,7 +39,8 @@ while True:
 """
 
 
-def test_fault_01_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
+@pytest.mark.fault(1)
+def test_what_was_acknowledged_survives_sigkill(tmp_path: Path) -> None:
     """A writer is killed at random moments, again and again: each append it reported is there, whole, in order."""
     path = tmp_path / "ledger.sqlite"
     rng = random.Random(1)
@@ -163,7 +164,8 @@ def full_disk(tmp_path: Path) -> Path:
     subprocess.run(["umount", "-l", disk], check=True)
 
 
-def test_fault_11_disk_full_is_said_and_survived(full_disk: Path) -> None:
+@pytest.mark.fault(11)
+def test_disk_full_is_said_and_survived(full_disk: Path) -> None:
     """A full disk loses nothing, leaves room for an orderly end, and the search goes on once there is space."""
     path = full_disk / "run" / "ledger.sqlite"
     path.parent.mkdir()
@@ -189,7 +191,8 @@ def test_fault_11_disk_full_is_said_and_survived(full_disk: Path) -> None:
         assert ledger._connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_fault_11_a_limit_on_file_size_is_said_and_survived(tmp_path: Path) -> None:
+@pytest.mark.fault(11)
+def test_a_limit_on_file_size_is_said_and_survived(tmp_path: Path) -> None:
     """The same where a quota on file sizes stops the write (as every user may set one)."""
     script = textwrap.dedent(
         """
@@ -222,7 +225,8 @@ def test_fault_11_a_limit_on_file_size_is_said_and_survived(tmp_path: Path) -> N
     assert sum(1 for _ in read(path)) == int(last) > 10
 
 
-def test_fault_11_reserve_takes_room_while_the_ledger_is_open(tmp_path: Path) -> None:
+@pytest.mark.fault(11)
+def test_reserve_takes_room_while_the_ledger_is_open(tmp_path: Path) -> None:
     """The reserve is real room (not a sparse file) and is gone afterwards."""
     with SqliteLedger(tmp_path / "ledger.sqlite"):
         reserve = (tmp_path / "ledger.sqlite.reserve").stat()
@@ -231,7 +235,8 @@ def test_fault_11_reserve_takes_room_while_the_ledger_is_open(tmp_path: Path) ->
     assert [entry.name for entry in tmp_path.iterdir()] == ["ledger.sqlite"]
 
 
-def test_fault_17_another_schema_is_refused_by_both_versions(tmp_path: Path) -> None:
+@pytest.mark.fault(17)
+def test_another_schema_is_refused_by_both_versions(tmp_path: Path) -> None:
     """Never guess: the message names what was found and what is understood, for writing and for reading."""
     path = tmp_path / "ledger.sqlite"
     SqliteLedger(path).close()
@@ -245,7 +250,8 @@ def test_fault_17_another_schema_is_refused_by_both_versions(tmp_path: Path) -> 
     assert path.read_bytes() == before
 
 
-def test_fault_17_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+@pytest.mark.fault(17)
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     """Somebody's own file of that name is not written into."""
     path = tmp_path / "ledger.sqlite"
     other = sqlite3.connect(path)
@@ -255,7 +261,8 @@ def test_fault_17_a_database_of_another_program_is_refused(tmp_path: Path) -> No
         SqliteLedger(path)
 
 
-def test_fault_17_ledgers_of_every_released_schema_are_read(tmp_path: Path) -> None:
+@pytest.mark.fault(17)
+def test_ledgers_of_every_released_schema_are_read(tmp_path: Path) -> None:
     """A stored file of each schema; when the schema changes, its predecessor is added here."""
     fixtures = sorted(Path(__file__).with_name("fixtures").glob("schema-*.sqlite"))
     assert [fixture.name for fixture in fixtures] == [f"schema-{n}.sqlite" for n in range(1, SCHEMA_VERSION + 1)]
@@ -268,7 +275,8 @@ def test_fault_17_ledgers_of_every_released_schema_are_read(tmp_path: Path) -> N
     assert _schema(tmp_path / "new.sqlite") == _schema(copy), "a changed schema needs a new SCHEMA_VERSION and fixture"
 
 
-def test_fault_19_a_flipped_byte_is_found_on_replay(tmp_path: Path) -> None:
+@pytest.mark.fault(19)
+def test_a_flipped_byte_is_found_on_replay(tmp_path: Path) -> None:
     """SQLite would give the altered value out as good; the checksum does not."""
     path = tmp_path / "ledger.sqlite"
     with SqliteLedger(path) as ledger:
@@ -282,7 +290,8 @@ def test_fault_19_a_flipped_byte_is_found_on_replay(tmp_path: Path) -> None:
         list(ledger.replay())
 
 
-def test_fault_22_slow_storage_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fault(22)
+def test_slow_storage_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow append now and then is nothing; slow ones in a row are said, once."""
     heard: list[str] = []
     step = [0.0]
@@ -319,11 +328,12 @@ def test_network_file_systems_get_no_wal_and_a_warning(tmp_path: Path, monkeypat
     assert "nfs4" in heard[0]
 
 
+@pytest.mark.attack(16)
 @settings(max_examples=60, deadline=None)
 @given(
     st.text(), st.dictionaries(st.text(), st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False))
 )
-def test_attack_16_text_is_only_ever_text(tmp_path_factory: pytest.TempPathFactory, topic: str, data: dict) -> None:
+def test_text_is_only_ever_text(tmp_path_factory: pytest.TempPathFactory, topic: str, data: dict) -> None:
     """Whatever a name holds, it comes back as it was and does nothing else."""
     path = tmp_path_factory.mktemp("attack") / "ledger.sqlite"
     with SqliteLedger(path) as ledger:

@@ -53,7 +53,8 @@ class Repeating(Listed):
         self.drawn += isinstance(event, Asked)
 
 
-def test_fault_13_a_duplicate_of_a_finished_trial_is_answered_without_a_job(tmp_path: Path) -> None:
+@pytest.mark.fault(13)
+def test_a_duplicate_of_a_finished_trial_is_answered_without_a_job(tmp_path: Path) -> None:
     _, ledger = run_list(tmp_path, [point(1, 1, 1, 1, 1, 1)] * 100)
     assert len(only(ledger, Started)) == 1
     first, *others = only(ledger, Finished)
@@ -118,12 +119,15 @@ def test_a_missing_checkpoint_makes_a_promotion_run_fresh(tmp_path: Path) -> Non
     assert only(ledger, Finished)[-1].notes["from"] == 0
 
 
+@pytest.mark.fault(5)
+@pytest.mark.fault(6)
+@pytest.mark.fault(9)
 @pytest.mark.parametrize(
     ("misbehaviour", "status", "attempts"),
     [("segmentation_fault", "crashed", 2), ("raise", "crashed", 1), ("diverge", "diverged", 1), ("hang", "timeout", 1)],
 )
 def test_failures_cost_one_trial(tmp_path: Path, misbehaviour: str, status: str, attempts: int) -> None:
-    """Faults 5, 6, 9: a crash by signal is tried twice in all, whatever else the candidate causes once."""
+    """A crash by signal is tried twice in all, whatever else the candidate causes once."""
     ledger = MemoryLedger()
     work = partial(train, misbehaviour=misbehaviour)
     bad, good = point(3, 3, 0, 0, 0, 0), point(0, 3, 0, 0, 0, 0)
@@ -136,7 +140,8 @@ def test_failures_cost_one_trial(tmp_path: Path, misbehaviour: str, status: str,
     assert [finished.trial for finished in only(ledger, Finished)] == [2]
 
 
-def test_fault_04_a_killed_worker_is_tried_three_times_in_all(tmp_path: Path) -> None:
+@pytest.mark.fault(4)
+def test_a_killed_worker_is_tried_three_times_in_all(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     with LocalExecutor(
         partial(train, misbehaviour="die"), workers=1, logs_folder=tmp_path / "logs", preload=()
@@ -148,7 +153,8 @@ def test_fault_04_a_killed_worker_is_tried_three_times_in_all(tmp_path: Path) ->
     assert [lost.trial for lost in only(ledger, Lost)] == [1]
 
 
-def test_fault_10_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
+@pytest.mark.fault(10)
+def test_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     loop = toy_loop(tmp_path, ledger, InlineExecutor(partial(train, misbehaviour="diverge")))
     loop.restore({"list": Listed("list", [point(3, 3, i % 4, i // 4 % 4, i // 16, 0) for i in range(60)])})

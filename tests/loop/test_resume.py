@@ -1,4 +1,4 @@
-"""Faults 1, 3 and 16: drivers that are killed lose nothing, repeat nothing, and leave nobody behind."""
+"""Drivers that are killed lose nothing, repeat nothing, and leave nobody behind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def finished(events: list[Event]) -> list[Finished]:
     return [event for event in events if isinstance(event, Finished)]
 
 
-def test_fault_01_fifty_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
+@pytest.mark.fault(1)
+def test_fifty_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
     """Fifty times killed at a random moment; whatever was recorded before a death is there after it."""
     rng = random.Random(7)
     folder = tmp_path / "run"
@@ -70,7 +71,8 @@ def test_fault_01_fifty_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
     assert answers == Counter(asked)
 
 
-def test_fault_01_inline_equals_an_uninterrupted_run(tmp_path: Path) -> None:
+@pytest.mark.fault(1)
+def test_inline_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     """With one worker in the process and a deterministic trainer, kills change nothing but the number of attempts."""
     whole = tmp_path / "whole"
     assert ended(drive(whole, "--trials", "60")) == 0
@@ -95,8 +97,9 @@ def test_fault_01_inline_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     assert max(attempts.values()) > 1
 
 
+@pytest.mark.fault(3)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_fault_03_workers_die_with_their_driver(tmp_path: Path) -> None:
+def test_workers_die_with_their_driver(tmp_path: Path) -> None:
     driver = drive(tmp_path / "run", "--trials", "100", "--executor", "local", "--pause", "20")
     family: list[psutil.Process] = []
     patience = time.monotonic() + 30
@@ -110,7 +113,8 @@ def test_fault_03_workers_die_with_their_driver(tmp_path: Path) -> None:
     assert alive == []
 
 
-def test_fault_16_a_second_driver_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.fault(16)
+def test_a_second_driver_is_refused_by_name(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     first = drive(folder, "--trials", "100000", "--pause", "0.05")
     patience = time.monotonic() + 30

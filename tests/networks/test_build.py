@@ -154,6 +154,7 @@ def altered(plan: Plan, op: str, /, **changes: object) -> Plan:
     return Plan(tuple(steps))
 
 
+@pytest.mark.attack(2)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -166,14 +167,15 @@ def altered(plan: Plan, op: str, /, **changes: object) -> Plan:
         ({"inputs": ()}, "must read earlier steps"),
     ],
 )
-def test_attack_02_unknown_or_wrong_steps_name_their_address(change: dict[str, object], message: str) -> None:
+def test_unknown_or_wrong_steps_name_their_address(change: dict[str, object], message: str) -> None:
     plan = altered(PLANS["residual"](TASK), "conv", address="network/7/kernel", **change)
     with pytest.raises(CandidateError, match=message) as caught:
         build(plan, TASK)
     assert str(caught.value).startswith("network/")
 
 
-def test_attack_02_unknown_activation() -> None:
+@pytest.mark.attack(2)
+def test_unknown_activation() -> None:
     plan = altered(PLANS["residual"](TASK), "activation", attributes={"function": "__import__"})
     with pytest.raises(CandidateError, match="activation must be one of relu, "):
         build(plan, TASK)

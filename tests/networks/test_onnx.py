@@ -84,7 +84,8 @@ def test_onnx_is_a_function_of_plan_and_weights() -> None:
     assert to_onnx(plan, TASK, random_weights(plan, 1)) != content
 
 
-def test_attack_02_unknown_operation_is_not_written() -> None:
+@pytest.mark.attack(2)
+def test_unknown_operation_is_not_written() -> None:
     plan = altered(PLANS["residual"](TASK), "add", op="os.system", address="network/2")
     with pytest.raises(CandidateError, match="^network/2: the operation must be one"):
         to_onnx(plan, TASK, random_weights(plan, 0))

@@ -122,7 +122,8 @@ def test_step_names_must_be_identifiers(name: str) -> None:
         to_source(plan, TASK)
 
 
-def test_attack_02_unknown_operation_is_not_written() -> None:
+@pytest.mark.attack(2)
+def test_unknown_operation_is_not_written() -> None:
     plan = altered(PLANS["residual"](TASK), "add", op="os.system", address="network/2")
     with pytest.raises(CandidateError, match="^network/2: the operation must be one"):
         to_source(plan, TASK)

@@ -161,9 +161,8 @@ def test_without_images_none_is_in_the_page_and_no_name_of_a_file(view: RunView,
     assert "data:image" in write_report(view, folder)[0].read_text(encoding="utf-8")
 
 
-def test_attack_20_nothing_of_this_machine_is_in_the_report(
-    view: RunView, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.attack(20)
+def test_nothing_of_this_machine_is_in_the_report(view: RunView, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETWRIGHT_CANARY_TOKEN", "canary-5b1f77")
     crashed = next(trial for trial in view.history.trials.values() if trial.status == "crashed")
     detail = 'File "/home/ada/secret-project/fit.py"\nNETWRIGHT_CANARY_TOKEN=canary-5b1f77\n' + crashed.detail
@@ -176,7 +175,8 @@ def test_attack_20_nothing_of_this_machine_is_in_the_report(
         assert "netwright search …/data --out …/signs" in content
 
 
-def test_attack_07_hostile_names_are_text(hostile: Path) -> None:
+@pytest.mark.attack(7)
+def test_hostile_names_are_text(hostile: Path) -> None:
     page = hostile.read_text(encoding="utf-8")
     found = parsed(page)
     scripts = [attributes for tag_, attributes in found.tags if tag_ == "script"]
@@ -186,7 +186,8 @@ def test_attack_07_hostile_names_are_text(hostile: Path) -> None:
     assert "&lt;img src=x onerror=" in page
 
 
-def test_attack_07_hostile_names_run_nothing_in_a_browser(hostile: Path) -> None:
+@pytest.mark.attack(7)
+def test_hostile_names_run_nothing_in_a_browser(hostile: Path) -> None:
     document, log = opened(hostile)
     assert log == ""
     title = re.search(r"<title>(.*?)</title>", document, flags=re.S)
@@ -196,7 +197,8 @@ def test_attack_07_hostile_names_run_nothing_in_a_browser(hostile: Path) -> None
     assert "<img src=x" not in document.replace("&lt;img", "")
 
 
-def test_attack_07_the_policy_stops_what_would_get_through(view: RunView, folder: Path) -> None:
+@pytest.mark.attack(7)
+def test_the_policy_stops_what_would_get_through(view: RunView, folder: Path) -> None:
     """Even with a hole in the escaping, an injected script or image does nothing."""
     page = write_report(view, folder)[0]
     hole = page.read_text(encoding="utf-8").replace(

@@ -149,17 +149,20 @@ def test_every_trial_has_its_line(story: Story) -> None:
     assert [row.trial for row in story.trials] == sorted(story.view.history.trials)
 
 
+@pytest.mark.attack(17)
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\n=1"])
-def test_attack_17_formulas_are_quoted(text: str) -> None:
+def test_formulas_are_quoted(text: str) -> None:
     assert guarded(text) == "'" + text
 
 
+@pytest.mark.attack(17)
 @pytest.mark.parametrize("text", ["", "1+1", "Conv 16 → Linear", "a=b"])
-def test_attack_17_plain_text_stays(text: str) -> None:
+def test_plain_text_stays(text: str) -> None:
     assert guarded(text) == text
 
 
-def test_attack_17_no_cell_of_the_csv_is_a_formula(story: Story) -> None:
+@pytest.mark.attack(17)
+def test_no_cell_of_the_csv_is_a_formula(story: Story) -> None:
     rows = [
         *story.trials[:3],
         replace(story.trials[0], reason='=HYPERLINK("http://x")', words="+cmd|calc", key="@SUM(A1)"),
@@ -179,7 +182,8 @@ def test_the_csv_keeps_values_and_intervals(story: Story) -> None:
     assert float(record["accuracy_low"]) == row.measurements["accuracy"].low
 
 
-def test_attack_20_paths_and_secrets_do_not_reach_a_row(view: RunView) -> None:
+@pytest.mark.attack(20)
+def test_paths_and_secrets_do_not_reach_a_row(view: RunView) -> None:
     history = History(dict(view.history.trials), view.history.notes, view.history.seconds)
     number = next(trial.id for trial in history.trials.values() if trial.status == "crashed")
     history.trials[number] = replace(

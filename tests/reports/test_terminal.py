@@ -140,7 +140,8 @@ def test_everything_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -
     assert "It works." in said.err
 
 
-def test_attack_18_escapes_and_markup_are_shown_as_text(view: RunView) -> None:
+@pytest.mark.attack(18)
+def test_escapes_and_markup_are_shown_as_text(view: RunView) -> None:
     evil = "cat\x1b]0;owned\x07\x1b[2J[red]x[/red] [link=http://x]y[/link]"
     console, stream = piped()
     data = {**view.facts["data"], "name": evil}

@@ -64,29 +64,33 @@ PAYLOADS = [
 ]
 
 
+@pytest.mark.attack(2)
 @pytest.mark.parametrize("name", PAYLOADS, ids=repr)
-def test_attack_02_unknown_layer(name):
+def test_unknown_layer(name):
     with pytest.raises(CandidateError, match="unknown layer .*known are Conv, Separable, MBConv"):
         plan_of([{"layer": name, "address": "network/0"}])
 
 
+@pytest.mark.attack(2)
 @settings(max_examples=100, deadline=None)
 @given(st.text())
-def test_attack_02_any_text_is_an_unknown_layer(name):
+def test_any_text_is_an_unknown_layer(name):
     if name not in LAYERS:
         with pytest.raises(CandidateError, match="unknown layer"):
             check_layers([{"layer": name, "address": ""}])
 
 
+@pytest.mark.attack(2)
 @pytest.mark.parametrize("field", ["_target_", "__class__", "width_", "body"])
-def test_attack_02_unknown_field(field):
+def test_unknown_field(field):
     layers = sample_layers()
     layers[0][field] = "os.system"
     with pytest.raises(CandidateError, match="unknown field .* of Conv; known are width, kernel"):
         plan_of(layers)
 
 
-def test_attack_02_no_code_is_run_from_data():
+@pytest.mark.attack(2)
+def test_no_code_is_run_from_data():
     """Nothing in this room turns a name from data into an object other than by a literal dict."""
     folder = Path(netwright.spaces.__file__).parent
     for file in folder.rglob("*.py"):

@@ -75,8 +75,9 @@ BOMBS = {
 }
 
 
+@pytest.mark.attack(6)
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_attack_06_genome_bomb(bomb):
+def test_genome_bomb(bomb):
     code = f"""{HEAD}
 try:
     planned = plan(Architecture(tuple({BOMBS[bomb]}), ""), task)

@@ -131,7 +131,8 @@ def test_seeded_faults_are_caught(
         CHECKS[check](faulty(strategy), TOYS["grid"])
 
 
-def test_fault_21_late_result_is_ignored_for_the_population() -> None:
+@pytest.mark.fault(21)
+def test_late_result_is_ignored_for_the_population() -> None:
     for name in STRATEGIES:
         CHECKS["late_results"](
             lambda space, goal, seed, name=name: make_strategy(

@@ -76,7 +76,8 @@ def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
     assert all(torch.equal(back[name], tensor) for name, tensor in checkpoint().tensors.items())
 
 
-def test_fault_02_killed_while_writing_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+@pytest.mark.fault(2)
+def test_killed_while_writing_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
     """Thirty real SIGKILLs, three of them just before the new file takes the old one's place."""
     command = [sys.executable, "-c", KILLS, str(tmp_path / "checkpoint.safetensors")]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -86,7 +87,8 @@ def test_fault_02_killed_while_writing_leaves_the_old_file_or_the_new_one(tmp_pa
     assert written > 10_000
 
 
-def test_fault_17_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fault(17)
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netwright.training.checkpoint.VERSION", 2)
     save_checkpoint(checkpoint(), tmp_path / "new")
     monkeypatch.undo()
@@ -102,8 +104,9 @@ class Canary:
         return Path.touch, (Path("canary"),)
 
 
+@pytest.mark.attack(1)
 @pytest.mark.parametrize("read", [load_checkpoint, load_weights])
-def test_attack_01_a_pickle_is_never_opened(read: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_is_never_opened(read: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"a": Canary()}, tmp_path / "zip.pt")
     (tmp_path / "plain.pkl").write_bytes(pickle.dumps(Canary()))
@@ -113,8 +116,9 @@ def test_attack_01_a_pickle_is_never_opened(read: object, tmp_path: Path, monkey
     assert not (tmp_path / "canary").exists()
 
 
+@pytest.mark.attack(15)
 @pytest.mark.parametrize("length", [0, 5, 100, -1])
-def test_attack_15_a_cut_file_is_a_clean_error(length: int, tmp_path: Path) -> None:
+def test_a_cut_file_is_a_clean_error(length: int, tmp_path: Path) -> None:
     save_checkpoint(checkpoint(), tmp_path / "whole")
     (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:length])
     with pytest.raises(Untrusted, match="cut"):

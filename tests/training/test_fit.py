@@ -132,7 +132,8 @@ def test_the_callers_random_state_is_left_alone(data: Small) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_fault_09_a_loss_that_is_not_finite_stops_at_once(data: Small) -> None:
+@pytest.mark.fault(9)
+def test_a_loss_that_is_not_finite_stops_at_once(data: Small) -> None:
     heard: list[Any] = []
     with pytest.raises(Diverged, match="loss"):
         train(data, {"lr": 90.0, "batch": 64}, Explosive(), epochs=50, report=lambda r: heard.append(r) or "go")
@@ -150,7 +151,8 @@ class Explosive(nn.Module):
         return self.inner(images.float().flatten(1) * 1e4) ** 3
 
 
-def test_fault_09_weights_that_are_not_finite_are_refused(data: Small) -> None:
+@pytest.mark.fault(9)
+def test_weights_that_are_not_finite_are_refused(data: Small) -> None:
     class Spoiler(Hook):
         def step_end(self, module: nn.Module) -> None:
             module.spare.fill_(float("nan"))  # type: ignore[operator, union-attr]
@@ -175,7 +177,8 @@ class Hungry(nn.Module):
         return self.inner(images)
 
 
-def test_fault_08_the_batch_is_halved_with_the_same_effective_batch(data: Small) -> None:
+@pytest.mark.fault(8)
+def test_the_batch_is_halved_with_the_same_effective_batch(data: Small) -> None:
     module = Hungry(20)
     fitted = train(data, module=module, epochs=3)
     assert fitted.pieces == 4
@@ -183,7 +186,8 @@ def test_fault_08_the_batch_is_halved_with_the_same_effective_batch(data: Small)
     assert accuracy(module, data) > 0.8
 
 
-def test_fault_08_pieces_add_up_to_the_gradient_of_the_batch(data: Small) -> None:
+@pytest.mark.fault(8)
+def test_pieces_add_up_to_the_gradient_of_the_batch(data: Small) -> None:
     plain = nn.Sequential(network()[0], nn.Flatten(), nn.Linear(64, 10))
 
     class Cut(nn.Module):
@@ -205,7 +209,8 @@ def test_fault_08_pieces_add_up_to_the_gradient_of_the_batch(data: Small) -> Non
         torch.testing.assert_close(cut.weights[f"inner.{name}"], tensor, rtol=1e-4, atol=1e-5)
 
 
-def test_fault_08_too_little_for_a_quarter_of_the_batch_is_out_of_memory(data: Small) -> None:
+@pytest.mark.fault(8)
+def test_too_little_for_a_quarter_of_the_batch_is_out_of_memory(data: Small) -> None:
     with pytest.raises(OutOfMemory, match="16 images"):
         train(data, module=Hungry(4))
 
@@ -292,10 +297,11 @@ def test_class_weights_and_smoothing_reach_the_loss(data: Small) -> None:
     assert confidence[0] < confidence[1] - 0.2
 
 
+@pytest.mark.attack(2)
 @pytest.mark.parametrize(
     "recipe", [{"optimizer": "magic"}, {"lr": -1.0}, {"lr": "fast"}, {"augment": "melt"}, {"batch": 0}, {"speed": 1}]
 )
-def test_attack_02_a_recipe_with_unknown_words_is_refused_by_name(data: Small, recipe: dict[str, Any]) -> None:
+def test_a_recipe_with_unknown_words_is_refused_by_name(data: Small, recipe: dict[str, Any]) -> None:
     with pytest.raises(CandidateError, match=f"recipe/{next(iter(recipe))}"):
         train(data, recipe)
 
