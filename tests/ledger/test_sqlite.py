@@ -328,17 +328,46 @@ def test_network_file_systems_get_no_wal_and_a_warning(tmp_path: Path, monkeypat
     assert "nfs4" in heard[0]
 
 
+INJECTIONS = [
+    "'); DROP TABLE events; --",
+    "' OR '1'='1",
+    '"; DELETE FROM events; --',
+    "x'; ATTACH DATABASE 'other.sqlite' AS other; --",
+    "?1 :name @name $name",
+    "\\'; PRAGMA user_version = 7; --",
+    "%s {0} \x00",
+]
+texts = st.text() | st.sampled_from(INJECTIONS)
+
+
 @pytest.mark.attack(16)
 @settings(max_examples=60, deadline=None)
-@given(
-    st.text(), st.dictionaries(st.text(), st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False))
-)
+@given(texts, st.dictionaries(texts, texts | st.integers() | st.floats(allow_nan=False, allow_infinity=False)))
 def test_text_is_only_ever_text(tmp_path_factory: pytest.TempPathFactory, topic: str, data: dict) -> None:
     """Whatever a name holds, it comes back as it was and does nothing else."""
     path = tmp_path_factory.mktemp("attack") / "ledger.sqlite"
     with SqliteLedger(path) as ledger:
+        before = _schema(path)
         ledger.append([Noted(topic, data), Started(1, 1, topic)])
         assert [entry.event for entry in ledger.replay()] == [Noted(topic, data), Started(1, 1, topic)]
+        assert [entry.event for entry in ledger.of_trial(1)] == [Started(1, 1, topic)]
+    assert _schema(path) == before
+    assert len(list(read(path))) == 2
+
+
+@pytest.mark.attack(16)
+@pytest.mark.parametrize("name", ["a?mode=rwc&x=", "a#b", "100%41", "it's; DROP TABLE events", ":memory:", "file:x"])
+def test_the_name_of_a_folder_is_no_option_of_the_database(tmp_path: Path, name: str) -> None:
+    """Paths are given to SQLite as addresses, in which ? and # and % mean something."""
+    folder = tmp_path / name
+    folder.mkdir()
+    with SqliteLedger(folder / "ledger.sqlite") as ledger:
+        ledger.append([Clock(1.0, 2.0)])
+    assert [entry.event for entry in read(folder / "ledger.sqlite")] == [Clock(1.0, 2.0)]
+    with pytest.raises(StorageError):
+        list(read(folder / "none.sqlite"))
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+    assert {entry.name for entry in folder.iterdir()} <= {f"ledger.sqlite{end}" for end in ("", "-wal", "-shm")}
 
 
 def _schema(path: Path) -> list[tuple[str]]:

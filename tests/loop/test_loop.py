@@ -79,6 +79,7 @@ def test_a_duplicate_of_a_failed_trial_fails_alike(tmp_path: Path) -> None:
     assert loop.book.counts == {"invalid": 3, "completed": 1}
 
 
+@pytest.mark.fault(13)
 def test_twins_in_flight_get_the_answer_when_it_comes(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     with LocalExecutor(partial(train, pause=0.3), workers=3, logs_folder=tmp_path / "logs", preload=()) as executor:
@@ -170,6 +171,7 @@ def test_a_space_that_is_exhausted_ends_the_search(tmp_path: Path) -> None:
     assert loop.run(["list"], lambda loop: False).why == "exhausted"
 
 
+@pytest.mark.fault(24)
 def test_what_is_cancelled_is_asked_again(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     proposals = [point(1, 0, 0, 0, 0, 0), point(2, 0, 0, 0, 0, 0)]
@@ -186,6 +188,7 @@ def test_what_is_cancelled_is_asked_again(tmp_path: Path) -> None:
     assert len(only(ledger, Asked)) == 2
 
 
+@pytest.mark.fault(1)
 def test_a_trial_that_ran_at_three_deaths_of_the_driver_is_not_tried_again(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     proposal = point(1, 0, 0, 0, 0, 0)

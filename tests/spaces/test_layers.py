@@ -150,6 +150,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.attack(2)
 @settings(max_examples=150, deadline=None)
 @given(json_values)
 def test_any_json_is_refused_or_planned(value):

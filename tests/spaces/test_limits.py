@@ -94,3 +94,51 @@ assert "torch" not in sys.modules
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith(("refused: ", "planned: "))
+
+
+RANDOM_BOMBS = """
+import random
+
+def size(rng):
+    return rng.choice([0, 1, 3, 8, 64, 1000, 10**4, 65536, 10**6, 10**12, -1, rng.randrange(1, 10**rng.randrange(1, 13))])
+
+def some(rng, depth):
+    kind = rng.randrange(6 if depth else 3)
+    if kind == 0:
+        return conv(size(rng), rng.choice([1, 3, 7, size(rng)]), rng.choice([1, 2, size(rng)]), size(rng) % 70)
+    if kind == 1:
+        return linear(size(rng))
+    if kind == 2:
+        return mbconv(size(rng), size(rng))
+    body = [some(rng, depth - 1) for _ in range(rng.randrange(4))] * rng.choice([1, 1, 2, 30])
+    if kind == 3:
+        return residual(body)
+    return cell(rng.choice([2, 4, 20, 64]), body, *rng.choice([("sum", "last"), ("concat", "concat")]))
+
+refused = planned = 0
+for seed in range(NUMBER):
+    rng = random.Random(seed)
+    layers = [some(rng, 2) for _ in range(rng.randrange(1, 6))] * rng.choice([1, 1, 10, 1000])
+    try:
+        made = plan(Architecture(tuple(layers), ""), task)
+    except CandidateError as error:
+        assert len(str(error)) < 500
+        refused += 1
+    else:
+        assert len(made.steps) <= 4_000 and made.parameters <= 2_000_000_000
+        assert sum(step.elements for step in made.steps) <= 1_000_000_000
+        planned += 1
+assert "torch" not in sys.modules
+print(refused, planned)
+"""
+
+
+@pytest.mark.attack(6)
+def test_random_bombs():
+    """Sizes of every magnitude in layers of every kind, nested and repeated: refused or within the limits."""
+    code = HEAD + RANDOM_BOMBS.replace("NUMBER", "400")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    refused, planned = map(int, done.stdout.split())
+    assert refused >= 200
+    assert planned >= 10, "the limits are not so low that nothing passes"

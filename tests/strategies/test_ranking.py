@@ -3,11 +3,22 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import parse_goal
 from netwright.core.pareto import dominates, fronts
-from netwright.strategies.population import Member, Result, beats, common_epochs, result_of, spread_scale
+from netwright.strategies.population import (
+    FAILED,
+    Member,
+    Result,
+    beats,
+    better,
+    common_epochs,
+    result_of,
+    spread_scale,
+)
 from netwright.strategies.ranking import _fronts, best_first
 from netwright.testing.toys import measured, toy_candidate
 
@@ -42,6 +53,28 @@ def test_feasible_first_then_rank_then_crowding_then_violation() -> None:
         Result((4.0, 4.0), 0.0, (4.0, 4.0)),
     ]
     assert best_first(results) == [1, 3, 4, 2, 6, 5, 0]
+
+
+numbers = st.floats(-1e9, 1e9)
+results = st.tuples(numbers, numbers).map(lambda costs: Result(costs, 0.0, costs))
+
+
+@pytest.mark.fault(9)
+@settings(max_examples=200, deadline=None)
+@given(st.lists(results, min_size=1, max_size=12), st.integers(1, 6), st.randoms(use_true_random=False))
+def test_what_failed_ranks_below_everything_whatever_the_order(
+    finished: list[Result], failed: int, rng: Random
+) -> None:
+    """Where a NaN among the costs would make an order depend on who came first, a failure has no cost at all."""
+    mixed = [*finished, *[FAILED] * failed]
+    rng.shuffle(mixed)
+    order = [mixed[index] for index in best_first(mixed)]
+    assert order[len(finished) :] == [FAILED] * failed
+    alone = [finished[index] for index in best_first(finished)]
+    fronts_ = [{r.costs for r in some if not any(better(o, r) for o in finished)} for some in (order, alone)]
+    first = len([r for r in finished if not any(better(o, r) for o in finished)])
+    assert {r.costs for r in order[:first]} == {r.costs for r in alone[:first]} == fronts_[1] == fronts_[0] - {()}
+    assert all(better(one, FAILED) and not better(FAILED, one) for one in finished)
 
 
 def test_one_objective_orders_by_value() -> None:
