@@ -270,6 +270,21 @@ def test_two_ctrl_c_end_at_once(tmp_path: Path) -> None:
     assert call("doctor", terminal.run).code == 0
 
 
+@pytest.mark.fault(20)
+def test_a_search_that_is_told_to_end_stops_in_order(tmp_path: Path) -> None:
+    """SIGTERM, as a batch system sends it before it takes the machine: nothing running counts as tried."""
+    terminal = Terminal(tmp_path / "run")
+    terminal.until_training()
+    terminal.process.terminate()
+    code = terminal.end()
+    text = terminal.text.decode(errors="replace")
+    assert code == 130, text
+    assert "Traceback" not in text
+    statuses = {trial.status for trial in read_history(terminal.run).trials.values()}
+    assert "cancelled" in statuses
+    assert not statuses & {"running", "crashed", "lost"}
+
+
 @pytest.mark.fault(26)
 def test_one_seed_gives_one_result_inline_and_in_a_worker(small: FinishedRun, tmp_path: Path) -> None:
     pictures = small.folder.parent / "pictures"

@@ -238,7 +238,7 @@ class _Drive:
 
 @contextmanager
 def _interrupts(loop: Loop) -> Iterator[None]:
-    """The first Ctrl-C ends the loop in order, the second ends the process at once."""
+    """The first Ctrl-C, or SIGTERM of a machine that is taken away, ends the loop in order; the second ends at once."""
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         if loop.interrupted:
@@ -246,11 +246,12 @@ def _interrupts(loop: Loop) -> Iterator[None]:
         loop.interrupted = True
 
     try:
-        before = signal.signal(signal.SIGINT, on_interrupt)
+        before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread: whoever started it handles Ctrl-C
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
