@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import subprocess
+import sys
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 from netwright.core.errors import DataError, Untrusted
 from netwright.data import archives
 from netwright.data.catalog import open_data
+
+from .test_decode import png_bomb
 
 
 def images(number: int, *shape: int, seed: int = 0) -> np.ndarray:
@@ -201,3 +205,65 @@ def test_fashion_mnist_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(archives, "FASHION_FOLDER", tmp_path / "absent")
     with pytest.raises(DataError, match="apt-get install dataset-fashion-mnist"):
         open_data("fashion-mnist", tmp_path / "data")
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from netwright.core.errors import NetwrightError
+from netwright.data.catalog import open_data
+from netwright.data.check import check_data
+
+used = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (used + 256 * 2**20,) * 2)
+source, folder = map(Path, sys.argv[1:])
+stops = [finding.kind for finding in check_data(source) if finding.severity == "stop"]
+try:
+    open_data(source, folder / "data")
+except NetwrightError as error:
+    print(type(error).__name__, *stops, error)
+taken = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+assert taken < 2**24, taken
+"""
+
+
+def nothing_packed(path: Path, size: int, start: bytes) -> None:
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.write(start)
+        for _ in range(size // 2**22):
+            stream.write(bytes(2**22))
+
+
+@pytest.mark.attack(13)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no table of memory")
+@pytest.mark.parametrize("kind", ["npz", "idx", "png"])
+def test_bombs_are_refused_in_little_memory_and_room(tmp_path: Path, kind: str) -> None:
+    """Half a gigabyte of nothing, packed small, with room for half of it: refused, and not by running out of memory."""
+    size, source = 512 * 2**20, tmp_path / "source"
+    if kind == "npz":
+        source = tmp_path / "bomb.npz"
+        with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("images.npy", "w") as entry:
+                entry.write(npy_header((size // 64, 8, 8)))
+                for _ in range(size // 2**22):
+                    entry.write(bytes(2**22))
+            archive.writestr("labels.npy", npy_header((3,)) + bytes(3))
+    elif kind == "idx":
+        source.mkdir()
+        (source / "t10k-images-idx3-ubyte").write_bytes(idx(images(12, 8, 8)))
+        (source / "t10k-labels-idx1-ubyte").write_bytes(idx(labels(12)[:, 0]))
+        rows = struct.pack(">3I", size // 64, 8, 8)
+        nothing_packed(source / "train-images-idx3-ubyte.gz", size, b"\0\0\x08\x03" + rows)
+        nothing_packed(source / "train-labels-idx1-ubyte.gz", size // 64, b"\0\0\x08\x01" + rows[:4])
+    else:
+        for label in "ab":
+            (source / label).mkdir(parents=True)
+            for number in range(3):
+                (source / label / f"{number}.png").write_bytes(png_bomb(20_000, 20_000))
+    (tmp_path / "out").mkdir()
+    command = [sys.executable, "-c", LIMITED, str(source), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    words = {"npz": "images.npy would unpack", "idx": "more than 200 times", "png": "none of the image files"}
+    assert words[kind] in done.stdout
+    assert done.stdout.split()[1] == "unreadable", "the check says it before the search"

@@ -26,7 +26,7 @@ from netwright.data.source import TEST, TRAIN, UNASSIGNED, VALIDATION, Source, f
 
 RATIO_LIMIT = 200
 SMALL_ENTRY = 64 * 2**20
-"""An archive's entry above this size may not unpack to more than `RATIO_LIMIT` times its packed size."""
+"""An archive's entry, or a packed file, above this size may not unpack to more than `RATIO_LIMIT` times its packed size."""
 LABELS_LIMIT = 100_000_000
 
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -138,7 +138,8 @@ def holds_idx(folder: Path) -> bool:
 def read_idx(folder: Path, *, name: str, classes: Sequence[str] | None = None, licence: str | None = None) -> Source:
     """`train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same for `t10k` or `test`, each with or without .gz.
 
-    Raises DataError when one is missing, damaged or of another length than it says.
+    Raises DataError when one is missing, damaged or of another length than it says, Untrusted for a packed one that
+    would unpack to far more than it is.
     """
     found: dict[tuple[str, str], Path] = {}
     for entry in sorted(folder.iterdir()):
@@ -202,8 +203,15 @@ def _idx_pieces(path: Path) -> tuple[tuple[int, ...], Callable[[], Iterator[NDAr
             shape = start(stream)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path.name} cannot be read: {error}") from error
-    if prod(shape) > SMALL_ENTRY and prod(shape) > 1032 * path.stat().st_size:
+    promised, size = prod(shape), path.stat().st_size
+    packed = path.suffix == ".gz"
+    if promised > SMALL_ENTRY and promised > size * (1032 if packed else 1):  # 1032: what deflate packs at best
         raise DataError(f"{path.name} promises the shape {shape}, but is too short for it")
+    if packed and promised > SMALL_ENTRY and promised > size * RATIO_LIMIT:
+        raise Untrusted(
+            f"{path.name} would unpack to {promised:,} bytes from {size:,}; more than {RATIO_LIMIT} times is not read. If "
+            "the data are what you expect, unpack them with gunzip"
+        )
     return shape, pieces
 
 
