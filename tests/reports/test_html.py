@@ -3,9 +3,12 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -210,6 +213,49 @@ def test_the_policy_stops_what_would_get_through(view: RunView, folder: Path) ->
     document, log = opened(broken)
     assert "<title>owned</title>" not in document
     assert "Content Security Policy" in log
+
+
+@pytest.fixture
+def visits() -> Iterator[tuple[str, list[str]]]:
+    """A server on this machine: its address, and the paths that somebody asked it for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.attack(7)
+def test_the_page_asks_nobody_for_anything(visits: tuple[str, list[str]], tmp_path: Path) -> None:
+    """Neither for names that are elements, nor, with a hole in the escaping, for those elements themselves."""
+    address, asked = visits
+    calls = (
+        f'<img src="{address}/image">',
+        f'<link rel="stylesheet" href="{address}/style"><iframe src="{address}/frame"></iframe>',
+        f"<script>fetch('{address}/fetch')</script>",
+    )
+    page = write_report(make_run(tmp_path, trials=20, labels=(*calls, "a plain name")), tmp_path)[0]
+    opened(page)
+    assert asked == []
+    hole = tmp_path / "hole.html"
+    hole.write_text(page.read_text(encoding="utf-8").replace("<main>", "<main>" + "".join(calls)), encoding="utf-8")
+    opened(hole)
+    assert asked == []
+    policy = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
+    hole.write_text(policy.sub("", hole.read_text(encoding="utf-8")), encoding="utf-8")
+    opened(hole)
+    assert {"/image", "/style", "/frame"} <= set(asked), "without the policy they are asked for"
 
 
 def test_choosing_a_trial_changes_panel_and_drawing(story: Story, folder: Path) -> None:
