@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
-from pathlib import Path
+import re
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import netwright as nw
@@ -48,3 +51,22 @@ def test_new_folders_are_named_by_date_and_data(tmp_path: Path) -> None:
     assert second.name == f"{first.name}-2"
     assert new_folder(tmp_path, "(arrays)").name.endswith("-arrays")
     assert new_folder(tmp_path, "…").name.endswith("-run")
+
+
+CORPUS = [
+    "../../etc/passwd", "/etc/passwd", "..", ".", "", "C:\\con", "\\\\host\\share", "nul.", "a\0b", "x" * 255, "é" * 200,
+    "-rf", "~", "\u202egnp", "a\nb", "$(reboot)", ". .", "aux.txt.", "a/../../b",
+]  # fmt: skip
+
+
+@pytest.mark.attack(11)
+@given(st.text() | st.sampled_from(CORPUS))
+def test_no_name_of_data_leads_out_of_the_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    """Not here, and not where backslashes, colons and trailing dots mean something."""
+    parent = tmp_path_factory.getbasetemp() / "runs"
+    made = new_folder(parent, name)
+    made.rmdir()
+    assert made.parent == parent
+    assert PureWindowsPath(made.name).parts == (made.name,)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?", made.name)
+    assert len(made.name) <= 100

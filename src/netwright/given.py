@@ -28,6 +28,9 @@ from netwright.spaces.space import Space
 PathLike = str | os.PathLike[str]
 SpaceLike = str | Space | Callable[[TaskSpec], Space]
 
+LONGEST_NAME = 80
+"""How much of the name of the data is kept in the name of a folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class GivenData:
@@ -145,7 +148,8 @@ def texts(values: str | Sequence[str] | None) -> tuple[str, ...] | None:
 
 def new_folder(parent: Path, name: str) -> Path:
     """A new folder in `parent`, named by the date and by the data."""
-    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).resolve().stem).strip("-.") or "run"
+    known = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name.replace("\0", "")).resolve().stem)
+    kept = known[:LONGEST_NAME].strip("-.") or "run"
     first = f"{datetime.now(UTC).astimezone():%Y-%m-%d}-{kept}"
     number = 1
     while True:
