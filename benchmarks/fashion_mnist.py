@@ -19,7 +19,7 @@ from typing import Any
 import moocore
 import numpy as np
 from common import Results, arguments, machine, mean_interval, netwright, print_table, spread
-from fashion_rival import FULL_EPOCHS, WORKERS, retrain, search
+from fashion_rival import FULL_PASSES, WORKERS, retrain, search
 from runs import read_run
 
 from netwright.data.catalog import open_data
@@ -41,7 +41,7 @@ def main() -> None:
     results = Results("fashion_mnist", given)
     runs = {
         "netwright": lambda seed: ours(given.data, budget, seed),
-        "Optuna NSGA-II": lambda seed: rival(given.data, budget, seed, 1 if given.quick else FULL_EPOCHS),
+        "Optuna NSGA-II": lambda seed: rival(given.data, budget, seed, 1 if given.quick else FULL_PASSES),
         "random search": lambda seed: ours(given.data, budget, seed, "--strategy", "random"),
     }
     kept: dict[str, list[dict[str, Any]]] = {name: [] for name in runs}
@@ -123,14 +123,14 @@ def ours(data: str, budget: float, seed: int, *words: str) -> dict[str, Any]:
     }
 
 
-def rival(data: str, budget: float, seed: int, epochs: int) -> dict[str, Any]:
+def rival(data: str, budget: float, seed: int, passes: int) -> dict[str, Any]:
     """Optuna: search, choose, retrain in two processes. The retraining is never cut short."""
     with tempfile.TemporaryDirectory() as folder:
         dataset = open_data(data, Path(folder) / "data").folder
         found, used = search(dataset, Path(folder), seed, SEARCH_SHARE * budget, BOUNDS[-1])
         chosen = best_under_bounds(found)
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(retrain, str(dataset), n["decisions"], epochs, seed) for n in chosen]
+            jobs = [pool.submit(retrain, str(dataset), n["decisions"], passes, seed) for n in chosen]
             retrained = [job.result() for job in jobs]
     return {
         "retrained": retrained,

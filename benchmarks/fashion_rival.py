@@ -20,6 +20,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from netwright.core.candidate import Candidate
+from netwright.core.trial import epochs_a_pass
 from netwright.data.dataset import Dataset
 from netwright.networks.build import build
 from netwright.spaces import Conv, Dropout, MBConv, Recipe, Space
@@ -30,7 +31,8 @@ from netwright.training.predict import logits
 
 WORKERS = 2
 POPULATION = 10
-EPOCHS, FULL_EPOCHS = 2, 6
+PASSES, FULL_PASSES = 2, 6
+"""Over the training images: in a trial of the search, and when a chosen network is retrained."""
 LONGEST_TRIAL = 90.0
 DIRECTIONS = ("maximize", "minimize")
 
@@ -89,7 +91,7 @@ def worker(path: str, data: str, seed: int, number: int, used: Any, cpu_seconds:
         def report(record: Mapping[str, Any]) -> str:
             return "stop" if over() or time.process_time() - start > LONGEST_TRIAL else "go"
 
-        return train(candidate, dataset, dataset, EPOCHS, trial.number, report, "validation"), float(size)
+        return train(candidate, dataset, dataset, PASSES, trial.number, report, "validation"), float(size)
 
     study = optuna.load_study(
         study_name="rival",
@@ -151,11 +153,12 @@ def parameters(candidate: Candidate, data: Dataset) -> int:
     return plan(candidate.architecture, data.task).parameters
 
 
-def train(candidate: Candidate, data: Any, dataset: Dataset, epochs: int, seed: int, report: Any, scored: Any) -> float:
+def train(candidate: Candidate, data: Any, dataset: Dataset, passes: int, seed: int, report: Any, scored: Any) -> float:
     """Train on the training part of `data`; the accuracy on the part `scored` of `dataset`."""
     if candidate.architecture is None:
         raise ValueError("the rival trains networks alone")
     network_plan = plan(candidate.architecture, dataset.task)
+    epochs = passes * epochs_a_pass(len(data.indices("train")))
     module = build(network_plan, dataset.task, seed=seed)
     depthwise = any(layer["layer"] == "MBConv" for layer in candidate.architecture.layers)
     fitted = fit(
@@ -193,13 +196,13 @@ class Everything:
         return np.concatenate(parts) if part == "train" else np.array([], np.int64)
 
 
-def retrain(data: str, decisions: Mapping[str, Any], epochs: int, seed: int) -> dict[str, float]:
+def retrain(data: str, decisions: Mapping[str, Any], passes: int, seed: int) -> dict[str, float]:
     """A chosen network from the start on all the training data; its error on the test split, read here once."""
     torch.set_num_threads(1)
     dataset = Dataset.open(data)
     began = time.process_time()
     candidate = draw(optuna.trial.FixedTrial(dict(decisions)))
-    accuracy = train(candidate, Everything(dataset), dataset, epochs, seed, None, "test")
+    accuracy = train(candidate, Everything(dataset), dataset, passes, seed, None, "test")
     return {
         "parameters": parameters(candidate, dataset),
         "test_accuracy": accuracy,

@@ -72,7 +72,7 @@ def search(
     trials: Annotated[int | None, typer.Option(help="Total number of search trials for this folder.")] = None,
     cpu_seconds: Annotated[float | None, typer.Option(help="Total CPU seconds of the workers.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Epochs of a full training.  [default: by data and budget]")
+        int | None, typer.Option(help="Passes over the images in a full training.  [default: by data and budget]")
     ] = None,
     strategy: Annotated[
         str | None, typer.Option(help="How to search; see `netwright strategies`.  [default: nsga2+halving]")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from netwright.core.errors import DataError
+from netwright.data.arrays import IMAGE_LIMIT
 from netwright.data.catalog import arrays_data, open_data
 from netwright.data.decode import prepare_array
 from netwright.data.split import make_split
@@ -125,3 +126,12 @@ def test_digits_by_name(tmp_path: Path) -> None:
     from sklearn.datasets import load_digits
 
     assert (prepare_array(load_digits().images, dataset.decode) == dataset.images).all()
+
+
+@pytest.mark.attack(13)
+def test_more_images_than_can_be_named_are_refused(tmp_path: Path) -> None:
+    """A small archive may promise them: an image of one pixel is one byte before it is packed."""
+    images = np.broadcast_to(np.uint8(0), (IMAGE_LIMIT + 1, 1, 1))
+    labels = np.broadcast_to(np.uint8(0), (IMAGE_LIMIT + 1,))
+    with pytest.raises(DataError, match="at most 10,000,000 images, but got 10,000,001"):
+        arrays_data(images, labels, tmp_path)

@@ -9,7 +9,8 @@ import pytest
 from netwright.core.events import Noted, Stored
 from netwright.core.history import History
 from netwright.reports import quality
-from netwright.reports.verdict import compute_tested, random_share, verdict
+from netwright.reports.comparison import compute_tested
+from netwright.reports.verdict import random_share, verdict
 from netwright.reports.view import RunView
 from tests.reports.runs import make_run
 

@@ -7,9 +7,11 @@ from statistics import quantiles
 
 import pytest
 
-from netwright.core.errors import SpaceError
+from netwright.core.errors import CandidateError, SpaceError
 from netwright.spaces.catalog import CATALOG, counts, load_space, make_space
+from netwright.spaces.choices import choose
 from netwright.spaces.encoding import slots
+from netwright.spaces.layers import Conv
 from netwright.spaces.recipe import check_recipe
 from netwright.spaces.shapes import costs, plan
 from netwright.spaces.space import Space
@@ -139,3 +141,20 @@ def test_a_missing_or_broken_file_is_said(tmp_path):
 def test_different_networks_are_counted_where_they_can_be():
     assert counts(make_space("chain", task())) == {}
     assert counts(Space([])) == {"distinct": 1}
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 64, 64), (3, 40, 100), (3, 224, 224)], ids=str)
+def test_chain_starts_at_the_hand_made_network_in_rising_sizes(shape):
+    spec = task(*shape)
+    space = make_space("chain", spec)
+    for start in space.starts:
+        space.validate(start)
+    sizes = [costs(start.architecture, spec).parameters for start in space.starts]
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] < costs(space.reference.architecture, spec).parameters
+    assert all(start.recipe["lr"] == space.reference.recipe["lr"] for start in space.starts)
+
+
+def test_a_start_must_be_a_point_of_the_space():
+    with pytest.raises(CandidateError, match="network/0/width"):
+        Space([Conv(choose(8, 16))], starts=[{"network/0/width": 12}])

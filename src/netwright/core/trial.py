@@ -29,12 +29,25 @@ FAILED: frozenset[str] = frozenset({"invalid", "diverged", "out_of_memory", "tim
 OPEN: frozenset[str] = frozenset({"asked", "running", "cancelled"})
 
 
+EPOCH_IMAGES = 12_500
+
+
+def epochs_a_pass(images: int) -> int:
+    """How many epochs make one pass over `images` training images.
+
+    One, or more where there are many: then an epoch is an equal part of a pass, of about `EPOCH_IMAGES`. So a first
+    rung is short whatever the size of the data, and a stop or a kill loses little.
+    """
+    return max(1, round(images / EPOCH_IMAGES))
+
+
 @dataclass(frozen=True, slots=True)
 class Fidelity:
     """How far a candidate is trained.
 
-    `epochs` is the total of the lineage. On the `trunk` (successive halving) the learning rate is warmed up and then
-    constant, and the score is taken after a short decay branch; otherwise the recipe's own schedule runs to its end.
+    `epochs` (see `epochs_a_pass`) is the total of the lineage. On the `trunk` (successive halving) the learning rate is
+    warmed up and then constant, and the score is taken after a short decay branch; otherwise the recipe's own schedule
+    runs to its end.
     """
 
     epochs: int
@@ -76,7 +89,7 @@ class Proposal:
     """What a strategy wants evaluated.
 
     `repeat` tells apart trainings of one candidate on purpose (the final stage is a new repeat).
-    `origin` says how it came to be (`random`, `mutation`, `crossover`, `promotion`, `baseline`, `final` …).
+    `origin` says how it came to be (`random`, `start`, `mutation`, `crossover`, `promotion`, `baseline`, `final` …).
     """
 
     candidate: Candidate

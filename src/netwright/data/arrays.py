@@ -26,6 +26,7 @@ from netwright.data.source import (
     target_size,
 )
 
+IMAGE_LIMIT = 10_000_000
 CHANNEL_LIMIT = 16
 PIECE_BYTES = 8 * 2**20
 
@@ -81,6 +82,9 @@ def array_source(
 
 def _check_blocks(blocks: Sequence[Block], labels: Sequence[NDArray[Any]]) -> None:
     shape = blocks[0].shape[1:]
+    images = sum(block.shape[0] for block in blocks if block.shape)
+    if images > IMAGE_LIMIT:
+        raise DataError(f"a data set must have at most {IMAGE_LIMIT:,} images, but got {images:,}; take a part of them")
     for block, values in zip(blocks, labels, strict=True):
         if block.dtype.kind not in "buif":
             raise DataError(f"{block.name} must hold numbers, but it holds {block.dtype}")

@@ -108,7 +108,9 @@ def finalists(standings: Standings, count: int, floor: float | None) -> list[Ent
     """
     everyone = standings.longest()
     left = [entry for entry in everyone if entry.violation == 0] or everyone[:1]
-    points = dict(zip([entry.trial for entry in left], _scaled(standings.goal, left, floor), strict=True)) if left else {}
+    points = (
+        dict(zip([entry.trial for entry in left], _scaled(standings.goal, left, floor), strict=True)) if left else {}
+    )
     chosen: list[Entry] = []
     while left and len(chosen) < count:
         layer = _undominated(left)

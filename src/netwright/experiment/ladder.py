@@ -1,60 +1,75 @@
 """How long candidates train: epochs of a full training, and the rungs of successive halving below it.
 
 A full training shows the network about 300,000 images (at least 6 and at most 60 passes over the training split),
-less where the final stage could not afford that for a handful of networks. Rungs are a factor 3 apart; the top one
-is at most half a full training, since the final stage trains the best from the start anyway.
+less where the final stage could not afford that for a handful of networks. It is counted in epochs: passes, or parts
+of passes where there are many images (`core.trial.epochs_a_pass`). The top rung is half a full training, since the
+final stage trains the best from the start anyway; those below are a factor 3 apart.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from netwright.core.trial import Fidelity, epochs_a_pass
+
 IMAGES_OF_A_FULL_TRAINING = 300_000
-FEWEST_EPOCHS, MOST_EPOCHS = 6, 60
+FEWEST_PASSES, MOST_PASSES = 6, 60
 FINAL_SHARE = 0.3
+DECAY_SHARE = 0.2
+"""What a rung trains beyond its epochs: the decay branch that is scored (`training.fit`)."""
 FINALISTS_TO_AFFORD = 4
 ETA = 3
+LOWEST = 25
+"""The lowest rung is no less than this part of a full training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """`epochs` of a full training and the `rungs` (epochs in all) of halving; `epoch_seconds` of the hand-made
-    network on one worker, as measured at the start."""
+    """`epochs` of a full training and the `rungs` (epochs in all) of halving; an epoch has `epoch_images` and takes
+    the hand-made network `epoch_seconds` on one worker, as measured at the start."""
 
     epochs: int
     rungs: tuple[int, ...]
+    epoch_images: int
     epoch_seconds: float
+
+    def trained(self, fidelity: Fidelity, *, resumed: bool) -> float:
+        """How many epochs a trial trains: from the rung below when `resumed`, with the decay branch on the trunk."""
+        below = max((rung for rung in self.rungs if rung < fidelity.epochs), default=0) if resumed else 0
+        return fidelity.epochs - below + (DECAY_SHARE * fidelity.epochs if fidelity.trunk else 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
-        return {"epochs": self.epochs, "rungs": list(self.rungs), "epoch_seconds": self.epoch_seconds}
+        return {**asdict(self), "rungs": list(self.rungs)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Ladder:
         """The inverse of `to_json`."""
-        return cls(record["epochs"], tuple(record["rungs"]), record["epoch_seconds"])
+        return cls(**{**record, "rungs": tuple(record["rungs"])})
 
 
-def build_ladder(*, images: int, epoch_seconds: float, worker_seconds: float | None, epochs: int | None) -> Ladder:
+def build_ladder(*, images: int, epoch_seconds: float, worker_seconds: float | None, passes: int | None) -> Ladder:
     """The ladder for a training split of `images`, given what an epoch of the hand-made network costs.
 
-    `worker_seconds` is the CPU time of the whole budget (None: no bound on time); `epochs` is the person's own choice.
+    `worker_seconds` is the CPU time of the whole budget (None: no bound on time); `passes` is the person's own choice.
     """
-    if epochs is None:
-        wanted = min(max(round(IMAGES_OF_A_FULL_TRAINING / images), FEWEST_EPOCHS), MOST_EPOCHS)
+    parts = epochs_a_pass(images)
+    if passes is not None:
+        epochs = passes * parts
+    else:
+        epochs = parts * min(max(round(IMAGES_OF_A_FULL_TRAINING / images), FEWEST_PASSES), MOST_PASSES)
         if worker_seconds is not None:
             affordable = int(worker_seconds * FINAL_SHARE / (FINALISTS_TO_AFFORD * epoch_seconds))
-            wanted = min(wanted, max(affordable, 1))
-        epochs = wanted
-    return Ladder(epochs, rungs(epochs), epoch_seconds)
+            epochs = min(epochs, max(affordable, 1))
+    return Ladder(epochs, rungs(epochs), math.ceil(images / parts), epoch_seconds)
 
 
 def rungs(epochs: int) -> tuple[int, ...]:
-    """Epochs of each rung below a full training of `epochs`: about a twentieth of it, then times 3 up to half."""
-    lowest = max(1, round(epochs / 20))
-    ladder = [lowest]
-    while ladder[-1] * ETA <= max(epochs / 2, 1):
-        ladder.append(ladder[-1] * ETA)
+    """Epochs of each rung below a full training of `epochs`: half of it, and thirds from there to about a twentieth."""
+    ladder = [max(1, epochs // 2)]
+    while max(1, epochs / LOWEST) <= (below := round(ladder[0] / ETA)) < ladder[0]:
+        ladder.insert(0, below)
     return tuple(ladder)

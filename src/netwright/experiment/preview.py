@@ -11,7 +11,7 @@ from typing import Any
 from netwright.core.candidate import Candidate
 from netwright.core.job import Job
 from netwright.core.seeding import derive, stream
-from netwright.core.trial import Fidelity, Proposal
+from netwright.core.trial import Fidelity, Proposal, epochs_a_pass
 from netwright.experiment.ladder import FINAL_SHARE, build_ladder
 from netwright.experiment.run import data_of
 from netwright.experiment.settings import Settings
@@ -32,6 +32,7 @@ class Preview:
     layers: list[str]
     rungs: tuple[int, ...]
     epochs: int
+    epoch_images: int
     trial_seconds: float
     trials: int | None
 
@@ -42,12 +43,14 @@ class Preview:
             "space": self.space,
             "sample": self.sample,
             "epochs": [*self.rungs, self.epochs],
+            "epoch_images": self.epoch_images,
             "trial_seconds": self.trial_seconds,
             "trials": self.trials,
         }
 
     def lines(self) -> list[str]:
         """The same for a reader."""
+        rungs = ", ".join(map(str, self.rungs))
         shown = [f"    {line}" for line in self.layers]
         fits = "" if self.trials is None else f"; about {self.trials} of them fit into the search"
         return [
@@ -55,7 +58,7 @@ class Preview:
             f"space {self.space['name']}: {size_in_words(self.space['size'])}",
             f"one of them, {count(self.sample['parameters'])} parameters, {count(self.sample['macs'])} MACs:",
             *shown,
-            f"rungs of {', '.join(map(str, self.rungs))} epochs; a full training has {self.epochs}",
+            f"rungs of {rungs} epochs of {count(self.epoch_images)} images; a full training has {self.epochs}",
             f"a first trial takes about {duration(self.trial_seconds)} on one worker{fits}",
         ]
 
@@ -78,7 +81,7 @@ def preview(given: Settings) -> Preview:
         }
         budget = settings.budget.worker_seconds(settings.workers or 1)
         ladder = build_ladder(
-            images=images, epoch_seconds=epoch["reference"], worker_seconds=budget, epochs=settings.epochs
+            images=images, epoch_seconds=epoch["reference"], worker_seconds=budget, passes=settings.epochs
         )
         first = ladder.rungs[0] if "+halving" in (settings.strategy or "") else max(1, ladder.epochs // 3)
         seconds = epoch["sample"] * first * 1.2
@@ -95,6 +98,7 @@ def preview(given: Settings) -> Preview:
             layers=[layer_in_words(layer) for layer in candidate.architecture.layers],
             rungs=ladder.rungs,
             epochs=ladder.epochs,
+            epoch_images=ladder.epoch_images,
             trial_seconds=seconds,
             trials=fits,
         )
@@ -114,5 +118,5 @@ def _epoch_seconds(settings: Settings, candidate: Candidate, folder: Path, image
     )
     notes = probe(job).notes
     chosen = notes["precision"] if settings.precision == "auto" else settings.precision
-    steps = math.ceil(images / int(notes["batch"]))
+    steps = math.ceil(images / epochs_a_pass(images) / int(notes["batch"]))
     return float(notes[f"{chosen}_ms"]) / 1e3 * steps

@@ -16,7 +16,8 @@ from netwright.export.card import Card
 from netwright.export.folder import export
 from netwright.ledger.blobs import Blobs
 from netwright.loop import LARGE_ARTEFACTS
-from netwright.reports.verdict import compute_tested, verdict
+from netwright.reports.comparison import compute_tested
+from netwright.reports.verdict import verdict
 from netwright.reports.view import RunView
 from netwright.spaces.shapes import plan
 

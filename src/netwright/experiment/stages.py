@@ -15,7 +15,7 @@ from typing import Any
 
 from netwright.core.candidate import Candidate
 from netwright.core.seeding import derive
-from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
+from netwright.core.trial import Continue, Fidelity, Proposal, TrialId, epochs_a_pass
 from netwright.experiment.choice import Entry, Standings, finalists
 from netwright.experiment.desk import Desk
 from netwright.experiment.errand import errand
@@ -29,9 +29,11 @@ CLOSING_SECONDS = 8.0
 MOST_FINALISTS = 8
 MARGIN = 1.15
 """Trainings are expected to take so many times what their candidates' own trials say."""
+LONGER = 2
+"""A finalist trains at most so many times as long as a full training, where the stage's time allows it."""
 FINAL_REPEAT = 1
-DECAY_SHARE = 0.2
-"""What a rung trains beyond its epochs: the decay branch that is scored (`training.fit`)."""
+WAIT_SHARE = 0.05
+"""Of the budget, at most: how long the final stage waits for what still runs, so that it chooses among all results."""
 
 
 def baselines(reference: Candidate, ladder: Ladder) -> Listed:
@@ -67,9 +69,9 @@ def find_ladder(opened: Opened) -> Ladder:
     images = len(opened.data.indices("train"))
     ladder = build_ladder(
         images=images,
-        epoch_seconds=probed[f"{chosen}_ms"] / 1e3 * math.ceil(images / probed["batch"]),
+        epoch_seconds=probed[f"{chosen}_ms"] / 1e3 * math.ceil(images / epochs_a_pass(images) / probed["batch"]),
         worker_seconds=opened.settings.budget.worker_seconds(opened.executor.workers),
-        epochs=opened.settings.epochs,
+        passes=opened.settings.epochs,
     )
     opened.note("ladder", ladder.to_json())
     return ladder
@@ -87,6 +89,7 @@ def search_source(opened: Opened, desk: Desk, ladder: Ladder, name: str, purpose
         costs=desk.plan,
         epochs=rungs[-1] if rungs else max(1, ladder.epochs // 3),
         rungs=rungs,
+        starts=opened.space.starts,
     )
 
 
@@ -105,7 +108,9 @@ class Stages:
         if self.opened.settings.rival and ended.why in ("until", "exhausted"):
             ended = self.loop.run(["baseline", "rival"], self._rival_is_over)
         if ended.why in ("until", "exhausted"):
-            self.loop.run(["baseline", "search", "rival"], self._time_is_over, draw=False)
+            budget = self.opened.settings.budget
+            last = min(1.0, budget.used_time(self.loop.spent()) + WAIT_SHARE)
+            self.loop.run(["search", "rival"], lambda loop: budget.used_time(loop.spent()) >= last, draw=False)
         return ended
 
     def _search_is_over(self, loop: Loop) -> bool:
@@ -121,9 +126,14 @@ class Stages:
         left = self._seconds_left()
         return left is not None and left <= self._seconds_needed()
 
+    @property
+    def _longest(self) -> int:
+        """How many epochs a finalist may train: no more than a person who named them said."""
+        return self.ladder.epochs * (1 if self.opened.settings.epochs else LONGER)
+
     def _seconds_needed(self) -> float:
         """Wall seconds to train all that would be finalists now; with a margin, since trainings do not pack exactly."""
-        costs = [epoch_seconds(entry) * self.ladder.epochs for entry in self._chosen()]
+        costs = [self._epoch_seconds(entry) * self._longest for entry in self._chosen()]
         return max([sum(costs) / self.opened.executor.workers, *costs]) * MARGIN if costs else 0.0
 
     def _rival_is_over(self, loop: Loop) -> bool:
@@ -162,7 +172,6 @@ class Stages:
         chosen = self._chosen()
         if not chosen:
             return None
-        epochs, affordable = self._affordable(chosen)
         proposals = [
             Proposal(
                 entry.proposal.candidate,
@@ -172,12 +181,10 @@ class Stages:
                 origin="final",
                 notes={"role": "random" if entry is self._best_random() else "finalist"},
             )
-            for entry in affordable
+            for entry, epochs in self._affordable(chosen)
         ]
         number = 1 if stage is None else stage["number"] + 1
-        self.opened.note(
-            "stage", {"number": number, "epochs": epochs, "proposals": [proposal.to_json() for proposal in proposals]}
-        )
+        self.opened.note("stage", {"number": number, "proposals": [proposal.to_json() for proposal in proposals]})
         return self.opened.fact("stage")
 
     def _chosen(self) -> list[Entry]:
@@ -198,23 +205,38 @@ class Stages:
     def _standings(self, source: str) -> Standings:
         return self.desk.standings.get(source, Standings(self.opened.goal))
 
-    def _affordable(self, chosen: Sequence[Entry]) -> tuple[int, list[Entry]]:
-        """How many epochs, and which of the chosen, fit into what is left: the first, the best random, then the rest."""
+    def _affordable(self, chosen: Sequence[Entry]) -> list[tuple[Entry, int]]:
+        """Which of the chosen fit into what is left, and their epochs; the costliest first.
+
+        The first comes before the best random one, and that before the rest. Each is sure of a full training; what
+        time that leaves is shared out evenly, up to `LONGER` full trainings each, so small networks train longer.
+        """
         left = self._seconds_left()
         if left is None:
-            return self.ladder.epochs, list(chosen)
-        cost = {entry.trial: epoch_seconds(entry) * MARGIN for entry in chosen}
-        epochs = max(1, min(self.ladder.epochs, int(left / cost[chosen[0].trial])))
+            return [(entry, self.ladder.epochs) for entry in chosen]
+        cost = {entry.trial: self._epoch_seconds(entry) * MARGIN for entry in chosen}
+        least = max(1, min(self.ladder.epochs, int(left / cost[chosen[0].trial])))
         first = [chosen[0], *(entry for entry in chosen[1:] if entry is self._best_random())]
         order = [*first, *(entry for entry in chosen if entry not in first)]
         kept: list[Entry] = []
         room = left * self.opened.executor.workers
         for entry in order:
-            need = cost[entry.trial] * epochs
+            need = cost[entry.trial] * least
             if not kept or (need <= left and need <= room):
                 kept.append(entry)
                 room -= need
-        return epochs, sorted(kept, key=lambda entry: -cost[entry.trial])
+        kept.sort(key=lambda entry: -cost[entry.trial])
+        epochs = []
+        for place, entry in enumerate(kept):
+            more = min(room / (len(kept) - place), left - cost[entry.trial] * least) / cost[entry.trial]
+            epochs.append(least + max(0, min(int(more), self._longest - least)))
+            room -= cost[entry.trial] * (epochs[-1] - least)
+        return list(zip(kept, epochs, strict=True))
+
+    def _epoch_seconds(self, entry: Entry) -> float:
+        """CPU seconds that an epoch of this candidate takes, from its own trial."""
+        trained = self.ladder.trained(entry.proposal.fidelity, resumed=isinstance(entry.proposal.start, Continue))
+        return max(entry.measurements["training_seconds"].value / trained, 1e-3)
 
     def _seconds_left(self) -> float | None:
         """Wall seconds until the budget is spent, less what closing takes; None without a budget of time."""
@@ -225,11 +247,3 @@ class Stages:
         if budget.cpu_seconds is not None:
             left.append((budget.cpu_seconds - spent.cpu_seconds) / self.opened.executor.workers)
         return max(min(left), 1.0) if left else None
-
-
-def epoch_seconds(entry: Entry) -> float:
-    """CPU seconds that an epoch of this candidate takes, from its own trial."""
-    fidelity, start = entry.proposal.fidelity, entry.proposal.start
-    before = int(entry.proposal.notes.get("from", 0) or 0) if isinstance(start, Continue) else 0
-    trained = fidelity.epochs - before + (DECAY_SHARE * fidelity.epochs if fidelity.trunk else 0.0)
-    return max(entry.measurements["training_seconds"].value / max(trained, DECAY_SHARE), 1e-3)

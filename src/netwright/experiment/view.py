@@ -99,6 +99,7 @@ def _facts(folder: Path, history: History, settings: Settings, data: Dataset) ->
     }
     if steps is not None:
         facts["epochs"] = [*steps.rungs, steps.epochs]
+        facts["epoch_images"] = steps.epoch_images
     if driver is not None:
         facts["versions"] = {
             "netwright": driver["netwright"],

@@ -28,9 +28,9 @@ from netwright.reports.axes import (
     quality_scale,
     time_form,
 )
+from netwright.reports.comparison import Comparison
 from netwright.reports.markup import Markup, join, tag
 from netwright.reports.tables import BestSoFar, CandidateRow, Span, Timeline, TimeRow
-from netwright.reports.verdict import Comparison
 
 MOST_DOTS = 1_200
 

@@ -20,6 +20,7 @@ from netwright.reports.answers import (
     compute_curve,
     compute_mistakes,
 )
+from netwright.reports.comparison import Tested, compute_tested, compute_validated
 from netwright.reports.figures import Reference
 from netwright.reports.importance import Importance, compute_importance
 from netwright.reports.network import Block, compute_blocks, compute_differences
@@ -37,7 +38,7 @@ from netwright.reports.tables import (
     compute_timeline,
     compute_trials,
 )
-from netwright.reports.verdict import Tested, Verdict, compute_tested, compute_validated, verdict
+from netwright.reports.verdict import Verdict, verdict
 from netwright.reports.view import RunView
 
 SCHEMA = 1

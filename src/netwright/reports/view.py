@@ -3,7 +3,7 @@
 Trials
     `history` holds every trial (`core.history`). Sources: `search`, or any name but these: `baseline`, `rival` (a
     random search with the same budget, where one was asked for), `final`, `probe`, `test`. A proposal's `origin` is
-    random, mutation, crossover, promotion, baseline or final. The facts with topic `test` are counted: one for each
+    random, start, mutation, crossover, promotion, baseline or final. The facts with topic `test` are counted: one for each
     reading of the test split; the last one may hold `measurements` ({trial: {metric: measurement}}), which are then
     shown as they are.
 
@@ -22,6 +22,7 @@ Facts (all optional; what is missing is left out of the page)
     machine      {name: text}                                  strategy      str
     space        {name, size: int | None, fingerprint}         workers       int
     budget       str, in words (`10 minutes`)                  epochs        [int]: rungs, then the full training
+                                                               epoch_images  int
     created      str: a date
     data         {name, images, classes: {label: images}, split: {train, validation, test}, how_split, size,
                  fingerprint, licence, findings: [{severity, message}]}

@@ -90,7 +90,7 @@ def decode(space: Space, values: Mapping[str, SlotValue]) -> Candidate:
 
     Raises CandidateError naming the slot whose value is missing or not legal.
     """
-    return space.walk(_FromSlots(values))
+    return space.walk(FromSlots(values))
 
 
 def vector(space: Space, candidate: Candidate) -> list[float]:
@@ -116,7 +116,7 @@ def slot_address(address: str, decisions: Mapping[str, Value]) -> str:
     return "/".join(parts)
 
 
-class _FromSlots:
+class FromSlots:
     """A decider that reads slots."""
 
     def __init__(self, values: Mapping[str, SlotValue]) -> None:

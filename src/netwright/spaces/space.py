@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from netwright.core.candidate import Architecture, Candidate, Value, digest
 from netwright.core.errors import CandidateError, SpaceError
 from netwright.spaces import counting
 from netwright.spaces.choices import Choice, Choose, Shared
-from netwright.spaces.encoding import slots_of
+from netwright.spaces.encoding import FromSlots, slots_of
 from netwright.spaces.keys import key
 from netwright.spaces.layers import DEEPEST_NESTING, LAYERS, Layer
 from netwright.spaces.recipe import Recipe
@@ -28,7 +28,8 @@ class Space:
     `network` is a layer, a list (or a dict of named parts) of layers and choices, nested to any depth. The stem and
     everything up to the last features is described; the classifier head is added for the task. `reference` is a
     (network, recipe) without choices: the hand-made network of the same family that a search is compared with.
-    Raises SpaceError naming the address of a part that cannot be read.
+    `starts` are candidates known to be good, each as the values of its slots (`spaces.encoding`): evolution begins
+    there. Raises SpaceError naming the address of a part that cannot be read.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Space:
         *,
         name: str = "custom",
         reference: tuple[Any, Recipe] | None = None,
+        starts: Sequence[Mapping[str, Value]] = (),
     ) -> None:
         self.network = network
         self.recipe = Recipe() if recipe is None else recipe
@@ -46,6 +48,7 @@ class Space:
         _check_part(network, "network", 0, shared)
         _check_recipe_spec(self.recipe, shared)
         self.reference = None if reference is None else _candidate(walk(*reference, _Fixed()))
+        self.starts = tuple(self.walk(FromSlots(values)) for values in starts)
 
     def sample(self, rng: random.Random) -> Candidate:
         """A candidate drawn at random: every decision evenly over its values."""

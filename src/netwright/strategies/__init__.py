@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity
@@ -45,15 +46,18 @@ def make_strategy(
     costs: CostFunction,
     epochs: int,
     rungs: Sequence[int] = (),
+    starts: Sequence[Candidate] = (),
 ) -> Source:
     """The registered strategy `name`, under successive halving when there are two `rungs` or more.
 
-    Without rungs every candidate is trained for `epochs` with its own schedule. Raises InputError for an unknown
-    name, or rungs that do not rise.
+    Without rungs every candidate is trained for `epochs` with its own schedule. Evolution begins with those of the
+    `starts` that are inside the limits. Raises InputError for an unknown name, or rungs that do not rise.
     """
     if name not in STRATEGIES:
         raise InputError(f"a strategy must be one of {', '.join(STRATEGIES)}, but got {name!r}")
     strategy = STRATEGIES[name](space, goal, seed=seed, costs=costs)
+    if strategy.kind == "evolution":
+        strategy.starts = [candidate for candidate in starts if strategy.excess(candidate) == 0]
     if len(rungs) > 1:
         return Halving(strategy, rungs=rungs)
     strategy.fidelity = Fidelity(epochs)

@@ -16,7 +16,7 @@ never evaluates, stores or times anything, and owns no weights.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from math import inf
 from random import Random
@@ -82,7 +82,8 @@ class Strategy(Source):
     """A source that searches a space. Class attributes say what it can do.
 
     `costs(architecture)` gives parameters and MACs by arithmetic, or raises CandidateError. `fidelity` is what new
-    proposals are trained to; its owner (`make_strategy`, `Halving`) sets it.
+    proposals are trained to, `starts` are candidates known to be good, from the space; its owner (`make_strategy`,
+    `Halving`) sets both.
     """
 
     kind: ClassVar[str] = "custom"
@@ -94,6 +95,7 @@ class Strategy(Source):
     asynchronous: ClassVar[bool] = True
 
     fidelity: Fidelity = Fidelity(1)
+    starts: Sequence[Candidate] = ()
 
     def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
         self.space = space
@@ -106,9 +108,9 @@ class Strategy(Source):
 
     # -- asking: reads state, never changes it ---------------------------------------------------------------------
 
-    def streams(self) -> Iterator[Random]:
-        """The random state of the next proposal, of the one after it, and so on for ever."""
-        return (stream(self.seed, self.name, index) for index in count(self.asked))
+    def streams(self, skipped: int = 0) -> Iterator[Random]:
+        """The random state of the next proposal (after some `skipped`), of the one after it, and so on for ever."""
+        return (stream(self.seed, self.name, index) for index in count(self.asked + skipped))
 
     def propose(
         self,
@@ -125,13 +127,15 @@ class Strategy(Source):
         )
 
     def novel(self, draw: Callable[[Random], Proposal]) -> Iterator[Proposal]:
-        """Proposals of `draw`, drawn again (`REDRAWS` times) while they were proposed before or break a limit.
+        """The starts, then proposals of `draw`, drawn again (`REDRAWS` times) while they repeat or break a limit.
 
         Where none of the draws is new and within the limits, the best of them is given: a new one before a repeated
         one, then the smaller violation. A draw that raises CandidateError is drawn again, too.
         """
-        drawn: set[bytes] = set()
-        for rng in self.streams():
+        starts = [self.propose(candidate, origin="start") for candidate in self.starts[self.asked :]]
+        yield from starts
+        drawn = {bytes.fromhex(proposal.identity()) for proposal in starts}
+        for rng in self.streams(len(starts)):
             proposal, identity = self._best_draw(draw, rng, drawn)
             drawn.add(identity)
             yield proposal

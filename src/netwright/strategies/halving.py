@@ -6,7 +6,7 @@ the highest possible rung goes on from its own checkpoint; where there is none, 
 
 Where this deviates: several objectives (constraint domination, rank, crowding); each rung compares its latest
 `WINDOW` results, which bounds memory and lets the old give way in a long search; results that were copied, refused
-before training or stopped early are never promoted; with several objectives, `hopeless` may keep the worst of a rung
+before training or stopped early are never promoted; with several objectives, `hopeless` keeps the worst of a rung
 from promotion: among tiny networks one near chance is non-dominated by its size alone.
 """
 
@@ -66,7 +66,7 @@ class Halving(Source):
     however good its other objectives are.
     """
 
-    def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3, hopeless: float = 0.0) -> None:
+    def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3, hopeless: float = 0.25) -> None:
         if len(rungs) < 2 or rungs[0] < 1 or list(rungs) != sorted(set(rungs)):
             raise InputError(f"rungs must be two or more rising numbers of epochs, but got {tuple(rungs)}")
         if eta < 2:

@@ -1,7 +1,8 @@
 """The one training loop. `fit` reads top to bottom; what it needs of a step, a schedule or a hook lies beside it.
 
-All random numbers of an epoch (order, augmentation, dropout) are a function of the seed and the epoch's number, and
-a checkpoint lies between epochs. So a resumed training goes on exactly: on one CPU thread, bit for bit.
+An epoch is a pass over the training images, or an equal part of one where they are many (`core.trial.epochs_a_pass`).
+All its random numbers (order, augmentation, dropout) are a function of the seed and its number, and a checkpoint lies
+between epochs. So a resumed training goes on exactly: on one CPU thread, bit for bit.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from netwright.core.errors import InputError
 from netwright.core.job import Diverged, Report
 from netwright.core.seeding import derive
 from netwright.core.task import TaskSpec
+from netwright.core.trial import epochs_a_pass
 from netwright.training.augment import augment, augmentation_names
 from netwright.training.checkpoint import Checkpoint, restore, snapshot
 from netwright.training.hooks import Average, Hook, Weights
@@ -95,8 +97,9 @@ def fit(
     if precision not in PRECISIONS:
         raise InputError(f"precision must be {' or '.join(PRECISIONS)}, but got {precision!r}")
     train = data.indices("train")
+    parts = epochs_a_pass(len(train))
     batch = batch_size(settings.batch, len(train))
-    steps = math.ceil(len(train) / batch)
+    steps = math.ceil(len(train) / (parts * batch))
     active = [*hooks, Average(settings.ema)] if settings.ema else list(hooks)
     stepper = Stepper(module, task, settings, active, precision=precision, device=torch.device(device))
     for hook in active:
@@ -106,7 +109,7 @@ def fit(
     if resume is not None:
         seed, done, curve = restore(resume, module, stepper.optimizer, active)
 
-    run = _Epochs(stepper, data, train, settings, outputs=task.outputs, steps=steps, seed=seed)
+    run = _Epochs(stepper, data, train, settings, outputs=task.outputs, parts=parts, steps=steps, seed=seed)
     factor = partial(trunk_factor, settings, steps) if trunk else partial(schedule_factor, settings, epochs * steps)
     before = curve[-1]["seconds"] if curve else 0.0
     began, stopped = time.process_time(), False
@@ -157,6 +160,7 @@ class _Epochs:
         recipe: TrainingRecipe,
         *,
         outputs: int,
+        parts: int,
         steps: int,
         seed: int,
     ) -> None:
@@ -167,6 +171,7 @@ class _Epochs:
         self.lr = recipe.lr
         self.names = augmentation_names(recipe.augment)
         self.outputs = outputs
+        self.parts = parts
         self.steps = steps
         self.seed = seed
         self.generator = torch.Generator(stepper.device)
@@ -177,12 +182,14 @@ class _Epochs:
         `factor` of the learning rate is asked for step `first` and those after it.
         """
         device = self.stepper.device
-        order = np.random.default_rng(derive(self.seed, "order", epoch)).permutation(self.train_indices)
+        number, part = divmod(epoch, self.parts)
+        order = np.random.default_rng(derive(self.seed, "order", number)).permutation(self.train_indices)
+        shown = np.array_split(order, self.parts)[part]
         self.generator.manual_seed(derive(self.seed, "augment", epoch))
         torch.manual_seed(derive(self.seed, "dropout", epoch))
         self.stepper.module.train()
         losses = []
-        for step, indices in enumerate(np.array_split(order, self.steps)[:count]):
+        for step, indices in enumerate(np.array_split(shown, self.steps)[:count]):
             images = gather(self.images, indices, device)
             targets = torch.from_numpy(self.labels[indices]).to(device)
             images, targets = augment(images, targets, self.names, self.outputs, self.generator)

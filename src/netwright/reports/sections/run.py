@@ -8,12 +8,12 @@ from typing import Any
 from netwright.core.text import plain_lines, public
 from netwright.reports import figures, words
 from netwright.reports.axes import Frame
+from netwright.reports.comparison import random_count
 from netwright.reports.markup import Markup, join, tag
 from netwright.reports.sections.parts import both, figure, section, table
 from netwright.reports.story import Story
 from netwright.reports.tables import FailureRow
 from netwright.reports.terminal import data_in_words, size_in_words
-from netwright.reports.verdict import random_count
 
 TAIL = 40
 
@@ -172,7 +172,7 @@ def again(story: Story) -> Markup:
         ("Random candidates", words.count(random) if random else None),
         ("Budget", facts.get("budget")),
         ("Workers", facts.get("workers")),
-        ("Epochs", _rungs(facts.get("epochs"))),
+        ("Epochs", _rungs(facts.get("epochs"), facts.get("epoch_images"))),
         ("Objectives", ", ".join(map(str, story.view.goal.objectives))),
         ("Limits", ", ".join(map(str, story.view.goal.limits)) or None),
         ("Test images read", _reads(story.view.test_reads)),
@@ -197,11 +197,12 @@ def _findings(findings: Sequence[Any]) -> Markup | None:
     return tag("ul", None, *(tag("li", None, f"{entry.get('severity')}: {entry.get('message')}") for entry in findings))
 
 
-def _rungs(epochs: object) -> str | None:
+def _rungs(epochs: object, images: object) -> str | None:
     if not isinstance(epochs, list) or not epochs:
         return None
     rungs = words.listed([str(epoch) for epoch in epochs[:-1]])
-    return f"{rungs} while searching, {epochs[-1]} for finalists" if rungs else str(epochs[-1])
+    said = f"{rungs} while searching, {epochs[-1]} for finalists" if rungs else str(epochs[-1])
+    return f"{said}; an epoch is {words.count(images)} images" if isinstance(images, int) else said
 
 
 def _reads(reads: int) -> str | None:
