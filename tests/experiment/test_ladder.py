@@ -6,6 +6,8 @@ import json
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netwright.core.trial import Fidelity, epochs_a_pass
 from netwright.experiment.ladder import (
@@ -18,6 +20,7 @@ from netwright.experiment.ladder import (
     Ladder,
     build_ladder,
     rungs,
+    share_out,
 )
 
 
@@ -75,3 +78,32 @@ def test_a_promoted_trial_trains_from_the_rung_below_and_its_decay_branch() -> N
 def test_a_ladder_survives_json() -> None:
     ladder = Ladder(20, (1, 3, 9), 1_500, 0.25)
     assert Ladder.from_json(json.loads(json.dumps(ladder.to_json()))) == ladder
+
+
+@given(
+    costs=st.lists(st.floats(0.01, 20), min_size=1, max_size=9),
+    seconds=st.floats(1, 500),
+    workers=st.integers(1, 8),
+    full=st.integers(1, 60),
+    longer=st.integers(1, 3),
+)
+def test_the_time_of_the_final_stage_is_shared_out(
+    costs: list[float], seconds: float, workers: int, full: int, longer: int
+) -> None:
+    """The first is always trained, nobody beyond the time there is, and together not beyond that of all workers."""
+    epochs = share_out(costs, seconds=seconds, workers=workers, full=full, longest=full * longer)
+    least = max(1, min(full, int(seconds / costs[0])))
+    assert 0 in epochs
+    assert all(least <= number <= full * longer for number in epochs.values())
+    if costs[0] <= seconds:
+        assert all(costs[place] * number <= seconds * (1 + 1e-9) for place, number in epochs.items())
+        assert sum(costs[place] * number for place, number in epochs.items()) <= seconds * workers * (1 + 1e-9)
+
+
+def test_cheap_candidates_train_longer_and_those_that_do_not_fit_are_left_out() -> None:
+    epochs = share_out([5.0, 1.0, 0.5, 80.0], seconds=100, workers=2, full=10, longest=20)
+    assert epochs == {0: 19, 1: 20, 2: 20}
+
+
+def test_a_short_time_shortens_every_training() -> None:
+    assert share_out([5.0, 1.0], seconds=20, workers=1, full=10, longest=10) == {0: 4}

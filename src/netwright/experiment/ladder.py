@@ -9,7 +9,7 @@ final stage trains the best from the start anyway; those below are a factor 3 ap
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,3 +73,26 @@ def rungs(epochs: int) -> tuple[int, ...]:
     while max(1, epochs / LOWEST) <= (below := round(ladder[0] / ETA)) < ladder[0]:
         ladder.insert(0, below)
     return tuple(ladder)
+
+
+def share_out(costs: Sequence[float], *, seconds: float, workers: int, full: int, longest: int) -> dict[int, int]:
+    """Epochs of each candidate that fits into `seconds` of some `workers`, by its place in `costs`.
+
+    `costs` are seconds an epoch, the candidate that matters most first; it fits whatever it takes, and if need be the
+    others train no longer than it can. Everyone kept has a full training; what time that leaves is shared out evenly,
+    the costliest first, up to the `longest` training: so small networks train longer.
+    """
+    least = max(1, min(full, int(seconds / costs[0])))
+    room = seconds * workers
+    kept: list[int] = []
+    for place, cost in enumerate(costs):
+        if not kept or cost * least <= min(seconds, room):
+            kept.append(place)
+            room -= cost * least
+    epochs = {}
+    for number, place in enumerate(sorted(kept, key=lambda place: -costs[place])):
+        share = min(room / (len(kept) - number), seconds - costs[place] * least)
+        more = max(0, min(int(share / costs[place]), longest - least))
+        epochs[place] = least + more
+        room -= costs[place] * more
+    return epochs

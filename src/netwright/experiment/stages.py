@@ -19,7 +19,7 @@ from netwright.core.trial import Continue, Fidelity, Proposal, TrialId, epochs_a
 from netwright.experiment.choice import Entry, Standings, finalists
 from netwright.experiment.desk import Desk
 from netwright.experiment.errand import errand
-from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder
+from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder, share_out
 from netwright.experiment.opening import Opened
 from netwright.loop import Ended, Loop
 from netwright.strategies import Listed, Source, make_strategy
@@ -208,30 +208,19 @@ class Stages:
     def _affordable(self, chosen: Sequence[Entry]) -> list[tuple[Entry, int]]:
         """Which of the chosen fit into what is left, and their epochs; the costliest first.
 
-        The first comes before the best random one, and that before the rest. Each is sure of a full training; what
-        time that leaves is shared out evenly, up to `LONGER` full trainings each, so small networks train longer.
+        The first comes before the best random one, and that before the rest.
         """
         left = self._seconds_left()
         if left is None:
             return [(entry, self.ladder.epochs) for entry in chosen]
-        cost = {entry.trial: self._epoch_seconds(entry) * MARGIN for entry in chosen}
-        least = max(1, min(self.ladder.epochs, int(left / cost[chosen[0].trial])))
         first = [chosen[0], *(entry for entry in chosen[1:] if entry is self._best_random())]
         order = [*first, *(entry for entry in chosen if entry not in first)]
-        kept: list[Entry] = []
-        room = left * self.opened.executor.workers
-        for entry in order:
-            need = cost[entry.trial] * least
-            if not kept or (need <= left and need <= room):
-                kept.append(entry)
-                room -= need
-        kept.sort(key=lambda entry: -cost[entry.trial])
-        epochs = []
-        for place, entry in enumerate(kept):
-            more = min(room / (len(kept) - place), left - cost[entry.trial] * least) / cost[entry.trial]
-            epochs.append(least + max(0, min(int(more), self._longest - least)))
-            room -= cost[entry.trial] * (epochs[-1] - least)
-        return list(zip(kept, epochs, strict=True))
+        costs = [self._epoch_seconds(entry) * MARGIN for entry in order]
+        epochs = share_out(
+            costs, seconds=left, workers=self.opened.executor.workers, full=self.ladder.epochs, longest=self._longest
+        )
+        kept = sorted(epochs, key=lambda index: -costs[index])
+        return [(order[index], epochs[index]) for index in kept]
 
     def _epoch_seconds(self, entry: Entry) -> float:
         """CPU seconds that an epoch of this candidate takes, from its own trial."""
