@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from netwright.core.candidate import digest
 from netwright.core.events import Finished
 from netwright.core.measurement import Measurement, Measurements
 from netwright.core.metrics import METRICS
@@ -26,9 +25,10 @@ class Entry:
     measurements: Measurements
 
     @property
-    def candidate(self) -> str:
-        """A digest of architecture and recipe."""
-        return digest([self.proposal.candidate.key, dict(self.proposal.candidate.recipe)])
+    def candidate(self) -> tuple[object, ...]:
+        """Architecture and recipe, as a key."""
+        candidate = self.proposal.candidate
+        return (candidate.key, *sorted(candidate.recipe.items()))
 
     @property
     def epochs(self) -> int:
@@ -51,7 +51,7 @@ class Standings:
     goal: Goal
     fronts: dict[int, list[Entry]] = field(default_factory=dict)
     random: Entry | None = None
-    _drawn: set[str] = field(default_factory=set)
+    _drawn: set[int] = field(default_factory=set)
 
     def add(self, entry: Entry) -> None:
         """Take in a finished trial; it displaces those of its rung that it dominates."""
@@ -64,9 +64,13 @@ class Standings:
 
     def _is_random(self, entry: Entry) -> bool:
         """Whether the candidate was drawn at random, perhaps trained on since."""
-        if entry.proposal.origin == "random":
-            self._drawn.add(entry.candidate)
-        return entry.candidate in self._drawn
+        origin = entry.proposal.origin
+        if origin not in ("random", "promotion"):
+            return False
+        candidate = hash(entry.candidate)
+        if origin == "random":
+            self._drawn.add(candidate)
+        return candidate in self._drawn
 
     def _better(self, a: Entry, b: Entry) -> bool:
         """Feasible first, then the longer trained, then the first objective."""
@@ -79,7 +83,7 @@ class Standings:
 
     def longest(self) -> list[Entry]:
         """What is on the front of its rung, each candidate with its longest training; best first objective first."""
-        found: dict[str, Entry] = {}
+        found: dict[tuple[object, ...], Entry] = {}
         for epochs in sorted(self.fronts):
             for entry in self.fronts[epochs]:
                 found[entry.candidate] = entry

@@ -57,10 +57,11 @@ class Member:
 
 def common_epochs(first: Member, *others: Member) -> int:
     """The highest number of epochs that all of them were trained to; 0 when there is none."""
-    shared = set(first.results)
-    for other in others:
-        shared &= other.results.keys()
-    return max(shared, default=0)
+    highest = 0
+    for epochs in first.results:
+        if epochs > highest and all(epochs in other.results for other in others):
+            highest = epochs
+    return highest
 
 
 def beats(a: Member, b: Member) -> bool:
