@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netwright.core.history import History, Trial
-from netwright.core.trial import Proposal, TrialId
+from netwright.core.trial import FINISHED, Proposal, TrialId
 from netwright.data.dataset import Dataset
 from netwright.experiment.ladder import Ladder
 from netwright.experiment.outcome import goal_of, measured_side_by_side, read_history
@@ -44,7 +44,7 @@ def view_of(folder: Path, *, images: bool | None = None) -> RunView:
         goal=goal_of(history),
         task=data.task,
         facts=_facts(folder, history, settings, data),
-        roles=_roles(history),
+        roles=roles_of(history),
         files=files,
         test_labels=labels[test] if len(test) else None,
         validation_labels=labels[data.indices("validation")],
@@ -53,8 +53,8 @@ def view_of(folder: Path, *, images: bool | None = None) -> RunView:
     )
 
 
-def _roles(history: History) -> Roles:
-    """Which trial stands for what: baselines by their note, finalists by the last stage."""
+def roles_of(history: History) -> Roles:
+    """Which trial stands for what: baselines by their note, finalists by the last stage, as far as they were trained."""
     baseline = {
         str(trial.proposal.notes.get("role")): trial.id
         for trial in history.trials.values()
@@ -67,7 +67,8 @@ def _roles(history: History) -> Roles:
         finals = [
             trial
             for trial in history.trials.values()
-            if trial.source == "final" and trial.reused_from is None and trial.proposal.identity() in wanted
+            if trial.source == "final" and trial.status in FINISHED and trial.reused_from is None
+            if trial.proposal.identity() in wanted
         ]
     random = (trial.id for trial in finals if trial.proposal.notes.get("role") == "random")
     return Roles(

@@ -58,7 +58,7 @@ class Roles:
     """Which trials stand for what, all by the training whose network would be exported (or the fitted model).
 
     `handmade`, `linear`, `forest` are baselines; `best_random` is the final training of the best random candidate;
-    `finalists` are all trials of the final stage, and `winner` is the one that is exported.
+    `finalists` are the trials of the final stage that were trained, and `winner` is the one that is exported.
     """
 
     handmade: TrialId | None = None
