@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from netwright.core.candidate import Architecture, Candidate
@@ -12,6 +13,7 @@ from netwright.core.events import Finished
 from netwright.core.measurement import Measurement
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Fidelity, Proposal, Status
+from netwright.evaluation.metrics import measure_answers
 from netwright.experiment.choice import Entry, Standings, entry_of, finalists, quality, winner
 
 GOAL = parse_goal((), ())
@@ -137,6 +139,11 @@ def test_networks_that_a_linear_model_beats_are_no_finalists() -> None:
     assert trials(finalists(found, 8, -0.80)) == [1, 2]
 
 
+def test_networks_far_from_the_best_are_no_finalists() -> None:
+    found = standings(entry(1, 0.98, 10_000), entry(2, 0.95, 1_000), entry(3, 0.93, 10))
+    assert trials(finalists(found, 8, -0.5)) == [1, 2], "three times the errors of the best are 6 %"
+
+
 def test_finalists_are_inside_the_limits_where_any_is() -> None:
     found = standings(entry(1, 0.99, 9_000, goal=SMALL), entry(2, 0.7, 900, goal=SMALL), goal=SMALL)
     assert trials(finalists(found, 8, None)) == [2]
@@ -156,6 +163,19 @@ def test_a_tie_within_the_standard_error_goes_to_the_smaller() -> None:
     best, near, far = measured(0.90, 1_000, 0.033), measured(0.895, 500, 0.033), measured(0.87, 10, 0.033)
     assert winner(GOAL, {1: best, 2: near, 3: far}) == 2, "one standard error is 0.02 here; 0.87 is outside"
     assert winner(GOAL, {1: measured(0.90, 1_000, 0.001), 2: near}) == 1, "a narrow interval separates them"
+
+
+def test_a_perfect_score_has_a_standard_error_too() -> None:
+    """Its interval has one side. Of 318 images, one mistake is no reason for a larger network, three are."""
+    perfect, one, three = (
+        measure_answers(np.eye(2)[np.arange(318) % 2 ^ (np.arange(318) < wrong)], np.arange(318) % 2, "validation")
+        for wrong in (0, 1, 3)
+    )
+    sized = [
+        {**answers, "parameters": Measurement(size, source="computed")}
+        for answers, size in ((perfect, 9_000), (one, 500), (three, 10))
+    ]
+    assert winner(GOAL, dict(enumerate(sized))) == 1
 
 
 def test_the_winner_keeps_the_limits_where_any_finalist_does() -> None:

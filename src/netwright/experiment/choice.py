@@ -13,6 +13,9 @@ from netwright.core.objective import Goal, Objective
 from netwright.core.pareto import Costs, dominates
 from netwright.core.trial import Proposal, TrialId
 
+SHARES = ("accuracy", "balanced_accuracy", "auc")
+MOST_ERRORS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -108,10 +111,12 @@ def finalists(standings: Standings, count: int, floor: float | None) -> list[Ent
     The best by the first objective comes first; each further one adds most hypervolume to those chosen. When nothing
     on the front adds any, the next front is taken: short trainings order candidates only roughly. The reference point
     is the worst of all in every cost but the first, and there `floor` (the cost of a classic model) when any reaches
-    better than that: networks that a linear model beats are no finalists.
+    better than that: networks that a linear model beats are no finalists, nor are those with `MOST_ERRORS` times the
+    errors of the best.
     """
     everyone = standings.longest()
     left = [entry for entry in everyone if entry.violation == 0] or everyone[:1]
+    floor = min((bound for bound in (floor, _far_from_best(standings.goal, left)) if bound is not None), default=None)
     points = (
         dict(zip([entry.trial for entry in left], _scaled(standings.goal, left, floor), strict=True)) if left else {}
     )
@@ -122,6 +127,15 @@ def finalists(standings: Standings, count: int, floor: float | None) -> list[Ent
         chosen += gained
         left = [entry for entry in left if entry not in layer]
     return chosen
+
+
+def _far_from_best(goal: Goal, entries: Sequence[Entry]) -> float | None:
+    """The cost of so many times the errors of the best; None where the first objective is no share of right answers."""
+    metric = goal.objectives[0].metric
+    if not entries or metric not in SHARES:
+        return None
+    best = entries[0].measurements[metric]
+    return MOST_ERRORS * (1 - (best.value if best.low is None else best.low)) - 1
 
 
 def _most_volume(layer: Sequence[Entry], points: Mapping[TrialId, Costs], count: int, *, first: bool) -> list[Entry]:
@@ -176,8 +190,8 @@ def quality(goal: Goal) -> Objective:
 def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
     """The finalist to export.
 
-    The best by the quality objective among those inside all limits, unless another one is not worse by more than half
-    the width of the best one's interval to one side (a standard error, about) and cheaper in the next objective.
+    The best by the quality objective among those inside all limits, unless another one is not worse by more than the
+    best one's standard error, and cheaper in the next objective.
     """
     best_violation = min(goal.violation(m) for m in finished.values())
     inside = {t: m for t, m in finished.items() if goal.violation(m) == best_violation}
@@ -186,7 +200,7 @@ def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
     cheaper = next((o for o in goal.objectives if o.metric != measure.metric), None)
     if cheaper is None:
         return best
-    tolerance = _standard_error(inside[best][measure.metric])
+    tolerance = _standard_error(inside[best][measure.metric], measure.direction)
     tied = [t for t in inside if _cost(measure, inside[t]) <= _cost(measure, inside[best]) + tolerance]
     return min(tied, key=lambda t: (_cost(cheaper, inside[t]), _cost(measure, inside[t]), t))
 
@@ -196,8 +210,8 @@ def _cost(objective: Objective, measurements: Measurements) -> float:
     return math.inf if cost is None else cost
 
 
-def _standard_error(measurement: Measurement) -> float:
-    """From the 90 % interval, which is 3.29 standard errors wide."""
+def _standard_error(measurement: Measurement, direction: str) -> float:
+    """From the worse side of the 90 % interval, 1.645 standard errors away: the other side ends at a perfect score."""
     if measurement.low is None or measurement.high is None:
         return 0.0
-    return (measurement.high - measurement.low) / 3.29
+    return (measurement.value - measurement.low if direction == "max" else measurement.high - measurement.value) / 1.645

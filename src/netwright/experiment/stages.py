@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netwright.core.candidate import Candidate
+from netwright.core.errors import CandidateError
 from netwright.core.seeding import derive
 from netwright.core.trial import Continue, Fidelity, Proposal, TrialId, epochs_a_pass
 from netwright.experiment.choice import Entry, Standings, finalists
@@ -188,15 +189,38 @@ class Stages:
         return self.opened.fact("stage")
 
     def _chosen(self) -> list[Entry]:
-        """Candidates worth a full training, the most promising first, then the best random one."""
+        """Candidates worth a full training, the most promising first; the best random one is never far behind.
+
+        Augmentation pays in long trainings only, so a short search turns away from it: whoever has none is followed by
+        itself with that of the hand-made network.
+        """
         linear = self.desk.baseline("linear")
         floor = self.opened.goal.objectives[0].cost(linear.event.measurements) if linear else None
         chosen = finalists(self._standings("search"), MOST_FINALISTS, floor)
         random = self._best_random()
-        if random is not None and random not in chosen:
-            same = next((entry for entry in chosen if entry.candidate == random.candidate), None)
-            chosen = [random if entry is same else entry for entry in chosen] if same else [*chosen, random]
-        return chosen
+        if random is not None:
+            chosen = [random if entry.candidate == random.candidate else entry for entry in chosen]
+            if random not in chosen:
+                chosen.insert(1, random)
+        both = [(entry, self._augmented(entry)) for entry in chosen]
+        return [entry for pair in both for entry in pair if entry is not None][:MOST_FINALISTS]
+
+    def _augmented(self, entry: Entry) -> Entry | None:
+        """The same candidate with the hand-made network's augmentation; None where it has its own, or cannot."""
+        wanted, candidate = self.opened.reference.recipe.get("augment", "none"), entry.proposal.candidate
+        if candidate.recipe.get("augment") != "none" or wanted == "none":
+            return None
+        decisions = {
+            address: wanted if address.startswith("recipe/") and address.endswith("/augment") else value
+            for address, value in candidate.decisions.items()
+        }
+        try:
+            augmented = self.opened.space.replay(decisions)
+        except CandidateError:
+            return None
+        if augmented.recipe == candidate.recipe:
+            return None
+        return replace(entry, proposal=replace(entry.proposal, candidate=augmented))
 
     def _best_random(self) -> Entry | None:
         """The best random trial of the rival where there is one, else of the search."""
@@ -206,21 +230,16 @@ class Stages:
         return self.desk.standings.get(source, Standings(self.opened.goal))
 
     def _affordable(self, chosen: Sequence[Entry]) -> list[tuple[Entry, int]]:
-        """Which of the chosen fit into what is left, and their epochs; the costliest first.
-
-        The first comes before the best random one, and that before the rest.
-        """
+        """Which of the chosen fit into what is left, and their epochs; the costliest first."""
         left = self._seconds_left()
         if left is None:
             return [(entry, self.ladder.epochs) for entry in chosen]
-        first = [chosen[0], *(entry for entry in chosen[1:] if entry is self._best_random())]
-        order = [*first, *(entry for entry in chosen if entry not in first)]
-        costs = [self._epoch_seconds(entry) * MARGIN for entry in order]
+        costs = [self._epoch_seconds(entry) * MARGIN for entry in chosen]
         epochs = share_out(
             costs, seconds=left, workers=self.opened.executor.workers, full=self.ladder.epochs, longest=self._longest
         )
         kept = sorted(epochs, key=lambda index: -costs[index])
-        return [(order[index], epochs[index]) for index in kept]
+        return [(chosen[index], epochs[index]) for index in kept]
 
     def _epoch_seconds(self, entry: Entry) -> float:
         """CPU seconds that an epoch of this candidate takes, from its own trial."""
