@@ -103,7 +103,8 @@ class Ended:
 class Loop:
     """Drives sources until they are empty or the caller says so.
 
-    `folder` is the run folder; job folders are made in `folder/work`. `watch` is called after every change, for the
+    `folder` is the run folder; job folders are made in `folder/work`, trainings under way are kept in
+    `folder/partial`. `watch` is called after every change, for the
     terminal. `spare_bytes` is what large artefacts may take before those of losers are deleted. Raises StorageError
     when the ledger cannot be written; nothing recorded before is lost by it.
     """
@@ -285,6 +286,7 @@ class Loop:
             seed=derive(self._seed, proposal.identity()),
             folder=self._job_folder(trial, attempt),
             inputs=order.inputs,
+            keep=self._partial(trial),
         )
         self.record(*before, Started(trial, attempt))
         self._answers = 0
@@ -356,6 +358,7 @@ class Loop:
         for twin in twins:
             self.record(self._copy(event.trial, twin))
         self._clean(event.trial, attempt)
+        self._partial(event.trial).unlink(missing_ok=True)
 
     def _bury(self) -> None:
         """Close trials that were running whenever a driver died: they may well be the cause."""
@@ -395,6 +398,10 @@ class Loop:
 
     def _job_folder(self, trial: TrialId, attempt: int) -> Path:
         return self._folder / "work" / f"{trial:06d}-{attempt}"
+
+    def _partial(self, trial: TrialId) -> Path:
+        """Where a training under way is kept between attempts, and while the search itself does not run."""
+        return self._folder / "partial" / f"{trial:06d}"
 
     def _clean(self, trial: TrialId, attempt: int) -> None:
         shutil.rmtree(self._job_folder(trial, attempt), ignore_errors=True)

@@ -33,11 +33,12 @@ def run(
     inputs: Mapping[str, Path] | None = None,
     seed: int = 1,
     report: Any = None,
+    keep: Path | None = None,
 ) -> Evaluated:
     """Run a job in `folder`, which is made."""
     folder.mkdir()
     proposal = None if candidate is None else Proposal(candidate, Fidelity(epochs, trunk)).to_json()
-    job = Job(1, 1, evaluation, {"data": str(data), **(settings or {})}, proposal, seed, folder, inputs or {})
+    job = Job(1, 1, evaluation, {"data": str(data), **(settings or {})}, proposal, seed, folder, inputs or {}, keep)
     return work(job, report or go)
 
 

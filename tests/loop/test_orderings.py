@@ -136,6 +136,25 @@ def test_a_preempted_attempt_is_queued_again_and_does_not_count(tmp_path: Path, 
     assert loop.book.assigned == {"list": 1}
 
 
+@pytest.mark.fault(20)
+def test_what_an_attempt_keeps_is_there_for_the_next_and_gone_after_the_last(tmp_path: Path) -> None:
+    found: list[str | None] = []
+
+    def answer(jobs: dict[TrialId, Job]) -> list[AttemptEvent]:
+        (job,) = jobs.values()
+        assert job.keep is not None
+        found.append(job.keep.read_text() if job.keep.exists() else None)
+        job.keep.parent.mkdir(exist_ok=True)
+        job.keep.write_text(f"attempt {job.attempt}")
+        if job.attempt < 3:
+            return [AttemptLost(job.trial, job.attempt, "SIGTERM", 0.1, counts=False)]
+        return [result(job)]
+
+    run(tmp_path, Scripted(answer), [point(1, 1, 1, 1, 1, 1)])
+    assert found == [None, "attempt 1", "attempt 2"]
+    assert list((tmp_path / "partial").iterdir()) == []
+
+
 @pytest.mark.fault(4)
 def test_losses_beyond_those_forgiven_close_the_trial(tmp_path: Path) -> None:
     def answer(jobs: dict[TrialId, Job]) -> list[AttemptEvent]:

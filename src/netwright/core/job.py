@@ -20,6 +20,7 @@ class Job:
     """`evaluation` names an entry of `evaluation.EVALUATIONS`; `settings` and `proposal` are JSON.
 
     `inputs` maps names to files the job may read (a checkpoint). `folder` is where it writes; the executor makes it.
+    `keep` is the one file beside it that outlives an attempt: what one leaves there, the next one of the trial finds.
     """
 
     trial: TrialId
@@ -30,6 +31,7 @@ class Job:
     seed: int
     folder: Path
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    keep: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ Settings
                   trained; the notes then hold `infeasible`, the reason in a sentence (default none)
     full          whether this is a final training, of which the ONNX file is kept (default no)
 
-Inputs: `checkpoint`, the trunk checkpoint of an earlier rung, where the trial goes on from one.
+Inputs: `checkpoint`, the trunk checkpoint of an earlier rung, where the trial goes on from one. The training under way
+is kept in `Job.keep` (`evaluation.underway`).
 
 Artefacts
     weights       weights.safetensors: what was scored
@@ -40,6 +41,7 @@ from netwright.data.dataset import Dataset
 from netwright.evaluation.metrics import measure_answers
 from netwright.evaluation.probe import time_precisions
 from netwright.evaluation.reading import plan_of, read_proposal, torch_threads, validation_indices
+from netwright.evaluation.underway import UnderWay
 from netwright.networks.build import build
 from netwright.networks.onnx import to_onnx
 from netwright.networks.weights import random_weights
@@ -62,6 +64,8 @@ def train(job: Job, report: Report) -> Evaluated:
         return Evaluated(measured, _layers(network_plan, job.folder), {**notes, "infeasible": reason})
 
     checkpoint = job.inputs.get("checkpoint")
+    start = None if checkpoint is None else load_checkpoint(checkpoint)
+    under_way = UnderWay(job.keep, start, seed=job.seed, epochs=proposal.fidelity.epochs)
     device = settings.get("device", "cpu")
     recipe = proposal.candidate.recipe
     precision = settings.get("precision", "fp32")
@@ -79,8 +83,9 @@ def train(job: Job, report: Report) -> Evaluated:
             seed=job.seed,
             precision=precision,
             device=device,
-            resume=None if checkpoint is None else load_checkpoint(checkpoint),
+            resume=under_way.resume,
             report=report,
+            keep=under_way.keep,
             trunk=proposal.fidelity.trunk,
         )
         indices = validation_indices(data)
@@ -90,7 +95,7 @@ def train(job: Job, report: Report) -> Evaluated:
     probabilities = softmax(outputs)
     np.save(job.folder / "validation.npy", probabilities, allow_pickle=False)
     measured |= measure_answers(probabilities, data.labels[indices], "validation")
-    measured["training_seconds"] = Measurement(fitted.seconds, "s")
+    measured["training_seconds"] = Measurement(under_way.seconds + fitted.seconds, "s")
     artefacts = {"validation": "validation.npy", **_layers(network_plan, job.folder), **_kept(fitted, job.folder)}
     if proposal.fidelity.trunk:
         save_checkpoint(fitted.checkpoint, job.folder / "checkpoint.safetensors")

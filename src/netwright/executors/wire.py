@@ -83,6 +83,7 @@ def job_to_json(job: Job) -> Record:
         "seed": job.seed,
         "folder": str(job.folder.absolute()),
         "inputs": {name: str(path.absolute()) for name, path in job.inputs.items()},
+        "keep": None if job.keep is None else str(job.keep.absolute()),
     }
 
 
@@ -97,6 +98,7 @@ def job_from_json(record: Mapping[str, Any]) -> Job:
         seed=record["seed"],
         folder=Path(record["folder"]),
         inputs={name: Path(path) for name, path in record["inputs"].items()},
+        keep=None if record["keep"] is None else Path(record["keep"]),
     )
 
 

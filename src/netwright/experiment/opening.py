@@ -114,6 +114,8 @@ def open_run(
     blobs = Blobs(folder / "blobs")
     blobs.sweep()
     shutil.rmtree(folder / "work", ignore_errors=True)
+    if before and about != before:
+        shutil.rmtree(folder / "partial", ignore_errors=True)  # trained on other data, or in another space
     executor: Executor
     if settings.executor == "inline":
         executor = InlineExecutor(work)

@@ -103,9 +103,10 @@ def clean_run(run: Path) -> tuple[int, int]:
             freed += blobs.size(name)
             files += 1
             blobs.delete(name)
-    for path in (run / "work").rglob("*"):
-        if path.is_file():
-            freed += path.stat().st_size
-            files += 1
-    shutil.rmtree(run / "work", ignore_errors=True)
+    for folder in ("work", "partial"):
+        for path in (run / folder).rglob("*"):
+            if path.is_file():
+                freed += path.stat().st_size
+                files += 1
+        shutil.rmtree(run / folder, ignore_errors=True)
     return freed, files

@@ -43,6 +43,8 @@ from netwright.training.step import Stepper
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
+Keep = Callable[[Callable[[], Checkpoint], bool], None]
+
 CURVE_IMAGES = 2000
 """The learning curve is taken on at most so many validation images, evenly spaced; the score is not."""
 
@@ -79,6 +81,7 @@ def fit(
     hooks: Sequence[Hook] = (),
     resume: Checkpoint | None = None,
     report: Report | None = None,
+    keep: Keep | None = None,
     trunk: bool = False,
 ) -> Fitted:
     """Train `module` (`uint8` images in, logits out) on the training split until `epochs` epochs are done in all.
@@ -86,7 +89,8 @@ def fit(
     With `trunk` the learning rate is warmed up and then constant; after the last epoch the state is kept as the
     checkpoint and a decay branch of a fifth of all epochs, learning rate falling to zero, makes the weights that are
     scored. `resume` goes on from a checkpoint, with its seed. `report` hears of each epoch and may answer "stop"; then
-    training ends there, without a decay branch.
+    training ends there, without a decay branch. `keep` hears after each epoch of a way to take a checkpoint, and
+    whether training ends there.
 
     CUDA and MPS go through the same code; what is tested here is the CPU.
     Raises Diverged at the first loss or weight that is not finite, OutOfMemory when a quarter of the batch is still
@@ -127,8 +131,10 @@ def fit(
                 "seconds": before + time.process_time() - began,
             }
             curve.append(record)
-            if report is not None and report(record) == "stop":
-                stopped = True
+            stopped = report is not None and report(record) == "stop"
+            if keep is not None:
+                keep(partial(snapshot, module, stepper.optimizer, active, seed, curve), stopped)
+            if stopped:
                 break
         checkpoint = snapshot(module, stepper.optimizer, active, seed, curve)
         if trunk and not stopped:

@@ -1,0 +1,59 @@
+"""A training that may be cut off: kept every now and then, and found again by the next attempt of its trial.
+
+Training resumes exactly, so a trial that was preempted, killed or cut off by the budget comes to the same result as one
+that never was; at most `SECONDS` and an epoch are trained twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from netwright.core.errors import NetwrightError
+from netwright.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+SECONDS = 20.0
+"""Between two writes; the training's end is announced, and then it is written at once."""
+
+
+class UnderWay:
+    """The training of one trial. `resume` is what to go on from: its own state, else the `start` it was given, if any.
+
+    `path` is where its state is kept. A file there that cannot be read, or is of another training, counts for nothing.
+    `seconds` are the CPU seconds that earlier attempts trained.
+    """
+
+    def __init__(self, path: Path | None, start: Checkpoint | None, *, seed: int, epochs: int) -> None:
+        self.path = path
+        self.resume = start
+        self.seconds = 0.0
+        self._written = time.monotonic()
+        found = None if path is None else _read(path)
+        seed = seed if start is None else start.facts["seed"]
+        if found is not None and found.facts["seed"] == seed and _epochs(start) < _epochs(found) <= epochs:
+            self.resume = found
+            self.seconds = _seconds(found) - _seconds(start)
+
+    def keep(self, take: Callable[[], Checkpoint], ending: bool) -> None:
+        """After an epoch: write the checkpoint that `take` makes, where it is time to."""
+        now = time.monotonic()
+        if self.path is not None and (ending or now - self._written >= SECONDS):
+            self.path.parent.mkdir(exist_ok=True)
+            save_checkpoint(take(), self.path)
+            self._written = now
+
+
+def _read(path: Path) -> Checkpoint | None:
+    try:
+        return load_checkpoint(path) if path.exists() else None
+    except (NetwrightError, OSError):
+        return None
+
+
+def _epochs(checkpoint: Checkpoint | None) -> int:
+    return 0 if checkpoint is None else int(checkpoint.facts["epochs"])
+
+
+def _seconds(checkpoint: Checkpoint | None) -> float:
+    return float(checkpoint.facts["curve"][-1]["seconds"]) if checkpoint and checkpoint.facts["curve"] else 0.0
