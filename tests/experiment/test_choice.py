@@ -165,6 +165,27 @@ def test_a_tie_within_the_standard_error_goes_to_the_smaller() -> None:
     assert winner(GOAL, {1: measured(0.90, 1_000, 0.001), 2: near}) == 1, "a narrow interval separates them"
 
 
+def test_a_tie_in_quality_is_broken_by_the_loss() -> None:
+    """Two networks without a mistake on few images: one is sure of its answers, the smaller one is not."""
+    large = {**measured(1.0, 9_000, 0.01), "loss": Measurement(0.02, "nats", 0.015, 0.025)}
+    small = {**measured(1.0, 500, 0.01), "loss": Measurement(0.09, "nats", 0.08, 0.10)}
+    assert winner(GOAL, {1: large, 2: small}) == 1
+    assert winner(GOAL, {1: large, 2: {**small, "loss": Measurement(0.021, "nats", 0.016, 0.026)}}) == 2
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "smoothing", "overfits"),
+    [(0.01, 0.08, 0.0, True), (0.27, 0.28, 0.0, False), (0.01, 0.08, 0.1, False), (None, None, 0.0, False)],
+)
+def test_overfitting_is_told_from_losses_that_can_be_compared(
+    train: float | None, validation: float | None, smoothing: float, overfits: bool
+) -> None:
+    one = Proposal(Candidate("network", Architecture((), "a"), {"label_smoothing": smoothing}), Fidelity(1))
+    notes = {"train_loss": train, "validation_loss": validation}
+    found = entry_of(GOAL, one, Finished(1, "completed", measured(0.9, 10), notes=notes))
+    assert found is not None and found.overfits == overfits
+
+
 def test_a_perfect_score_has_a_standard_error_too() -> None:
     """Its interval has one side. Of 318 images, one mistake is no reason for a larger network, three are."""
     perfect, one, three = (
@@ -172,7 +193,7 @@ def test_a_perfect_score_has_a_standard_error_too() -> None:
         for wrong in (0, 1, 3)
     )
     sized = [
-        {**answers, "parameters": Measurement(size, source="computed")}
+        {"accuracy": answers["accuracy"], "parameters": Measurement(size, source="computed")}
         for answers, size in ((perfect, 9_000), (one, 500), (three, 10))
     ]
     assert winner(GOAL, dict(enumerate(sized))) == 1

@@ -19,6 +19,7 @@ from netwright.experiment.ladder import (
     MOST_PASSES,
     Ladder,
     build_ladder,
+    makespan,
     rungs,
     share_out,
 )
@@ -97,12 +98,19 @@ def test_the_time_of_the_final_stage_is_shared_out(
     assert all(least <= number <= full * longer for number in epochs.values())
     if costs[0] <= seconds:
         assert all(costs[place] * number <= seconds * (1 + 1e-9) for place, number in epochs.items())
-        assert sum(costs[place] * number for place, number in epochs.items()) <= seconds * workers * (1 + 1e-9)
+        assert makespan([costs[place] * number for place, number in epochs.items()], workers) <= seconds * (1 + 1e-9)
+    assert list(epochs) == sorted(epochs, key=lambda place: -costs[place]), "the costliest begins"
 
 
 def test_cheap_candidates_train_longer_and_those_that_do_not_fit_are_left_out() -> None:
     epochs = share_out([5.0, 1.0, 0.5, 80.0], seconds=100, workers=2, full=10, longest=20)
-    assert epochs == {0: 19, 1: 20, 2: 20}
+    assert epochs == {0: 20, 1: 20, 2: 20}
+    assert share_out([5.0, 1.0, 4.0], seconds=60, workers=1, full=5, longest=20) == {0: 5, 2: 5, 1: 15}
+
+
+def test_what_does_not_fit_side_by_side_is_left_out() -> None:
+    """Three trainings of 60 s take two workers 120 s, whatever their sum says."""
+    assert share_out([6.0, 6.0, 6.0], seconds=100, workers=2, full=10, longest=10) == {0: 10, 1: 10}
 
 
 def test_a_short_time_shortens_every_training() -> None:

@@ -15,6 +15,7 @@ from netwright.core.trial import Proposal, TrialId
 
 SHARES = ("accuracy", "balanced_accuracy", "auc")
 MOST_ERRORS = 3
+OVERFITTED = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Entry:
     costs: Costs
     violation: float
     measurements: Measurements
+    overfits: bool = False
 
     @property
     def candidate(self) -> tuple[object, ...]:
@@ -44,7 +46,16 @@ def entry_of(goal: Goal, proposal: Proposal, event: Finished) -> Entry | None:
     costs = goal.costs(event.measurements)
     if event.status not in ("completed", "stopped") or costs is None:
         return None
-    return Entry(event.trial, proposal, costs, goal.violation(event.measurements), event.measurements)
+    violation = goal.violation(event.measurements)
+    return Entry(event.trial, proposal, costs, violation, event.measurements, _overfits(proposal, event))
+
+
+def _overfits(proposal: Proposal, event: Finished) -> bool:
+    """Whether the loss on validation images is far above that in training, where the two can be compared."""
+    train, validation = event.notes.get("train_loss"), event.notes.get("validation_loss")
+    if train is None or validation is None or proposal.candidate.recipe.get("label_smoothing"):
+        return False
+    return bool(validation > OVERFITTED * train)
 
 
 @dataclass(slots=True)
@@ -191,7 +202,8 @@ def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
     """The finalist to export.
 
     The best by the quality objective among those inside all limits, unless another one is not worse by more than the
-    best one's standard error, and cheaper in the next objective.
+    best one's standard error, and cheaper in the next objective. Nor may its loss be worse by more than a standard
+    error: on few images accuracy is a coarse measure.
     """
     best_violation = min(goal.violation(m) for m in finished.values())
     inside = {t: m for t, m in finished.items() if goal.violation(m) == best_violation}
@@ -201,8 +213,20 @@ def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
     if cheaper is None:
         return best
     tolerance = _standard_error(inside[best][measure.metric], measure.direction)
-    tied = [t for t in inside if _cost(measure, inside[t]) <= _cost(measure, inside[best]) + tolerance]
+    tied = [
+        t
+        for t in inside
+        if _cost(measure, inside[t]) <= _cost(measure, inside[best]) + tolerance
+        and not _has_more_loss(inside[t], inside[best])
+    ]
     return min(tied, key=lambda t: (_cost(cheaper, inside[t]), _cost(measure, inside[t]), t))
+
+
+def _has_more_loss(one: Measurements, best: Measurements) -> bool:
+    own, other = one.get("loss"), best.get("loss")
+    if own is None or other is None:
+        return False
+    return own.value > other.value + max(_standard_error(own, "min"), _standard_error(other, "min"))
 
 
 def _cost(objective: Objective, measurements: Measurements) -> float:

@@ -9,8 +9,9 @@ final stage trains the best from the start anyway; those below are a factor 3 ap
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from heapq import heapreplace
 from typing import Any
 
 from netwright.core.trial import Fidelity, epochs_a_pass
@@ -76,23 +77,38 @@ def rungs(epochs: int) -> tuple[int, ...]:
 
 
 def share_out(costs: Sequence[float], *, seconds: float, workers: int, full: int, longest: int) -> dict[int, int]:
-    """Epochs of each candidate that fits into `seconds` of some `workers`, by its place in `costs`.
+    """Epochs of each candidate that fits into `seconds` of some `workers`, by its place in `costs`; costliest first.
 
     `costs` are seconds an epoch, the candidate that matters most first; it fits whatever it takes, and if need be the
     others train no longer than it can. Everyone kept has a full training; what time that leaves is shared out evenly,
-    the costliest first, up to the `longest` training: so small networks train longer.
+    up to the `longest` training: so small networks train longer. What is given fits when it is begun in this order.
     """
     least = max(1, min(full, int(seconds / costs[0])))
-    room = seconds * workers
-    kept: list[int] = []
-    for place, cost in enumerate(costs):
-        if not kept or cost * least <= min(seconds, room):
+    kept = [0]
+    for place in range(1, len(costs)):
+        if makespan([costs[other] * least for other in (*kept, place)], workers) <= seconds:
             kept.append(place)
-            room -= cost * least
-    epochs = {}
-    for number, place in enumerate(sorted(kept, key=lambda place: -costs[place])):
-        share = min(room / (len(kept) - number), seconds - costs[place] * least)
-        more = max(0, min(int(share / costs[place]), longest - least))
-        epochs[place] = least + more
-        room -= costs[place] * more
+    kept.sort(key=lambda place: -costs[place])
+    for most in range(max(longest, least), least, -1):
+        epochs = _evenly([costs[place] for place in kept], seconds * workers, least, most)
+        if makespan([costs[place] * number for place, number in zip(kept, epochs, strict=True)], workers) <= seconds:
+            return dict(zip(kept, epochs, strict=True))
+    return dict.fromkeys(kept, least)
+
+
+def _evenly(costs: Sequence[float], room: float, least: int, most: int) -> list[int]:
+    """Epochs from `least` to `most`, the costliest first; what the cheaper ones leave of their share of `room` goes on."""
+    epochs: list[int] = []
+    for left in range(len(costs), 0, -1):
+        cost = costs[left - 1]
+        epochs.insert(0, min(max(int(room / left / cost), least), most))
+        room -= cost * epochs[0]
     return epochs
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """When the last of some trainings ends, the longest begun first, each by the next free worker."""
+    busy = [0.0] * workers
+    for length in sorted(seconds, reverse=True):
+        heapreplace(busy, busy[0] + length)
+    return max(busy)

@@ -20,7 +20,7 @@ from netwright.core.trial import Continue, Fidelity, Proposal, TrialId, epochs_a
 from netwright.experiment.choice import Entry, Standings, finalists
 from netwright.experiment.desk import Desk
 from netwright.experiment.errand import errand
-from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder, share_out
+from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder, makespan, share_out
 from netwright.experiment.opening import Opened
 from netwright.loop import Ended, Loop
 from netwright.strategies import Listed, Source, make_strategy
@@ -133,9 +133,9 @@ class Stages:
         return self.ladder.epochs * (1 if self.opened.settings.epochs else LONGER)
 
     def _seconds_needed(self) -> float:
-        """Wall seconds to train all that would be finalists now; with a margin, since trainings do not pack exactly."""
-        costs = [self._epoch_seconds(entry) * self._longest for entry in self._chosen()]
-        return max([sum(costs) / self.opened.executor.workers, *costs]) * MARGIN if costs else 0.0
+        """Wall seconds to train all that would be finalists now, as long as they may."""
+        costs = [self._epoch_seconds(entry) * self._longest * MARGIN for entry in self._chosen()]
+        return makespan(costs, self.opened.executor.workers)
 
     def _rival_is_over(self, loop: Loop) -> bool:
         budget, assigned = self.opened.settings.budget, loop.book.assigned
@@ -173,6 +173,8 @@ class Stages:
         chosen = self._chosen()
         if not chosen:
             return None
+        best = self._best_random()
+        random = None if best is None else best.trial
         proposals = [
             Proposal(
                 entry.proposal.candidate,
@@ -180,7 +182,7 @@ class Stages:
                 repeat=FINAL_REPEAT,
                 parents=(entry.trial,),
                 origin="final",
-                notes={"role": "random" if entry is self._best_random() else "finalist"},
+                notes={"role": "random" if entry.trial == random else "finalist"},
             )
             for entry, epochs in self._affordable(chosen)
         ]
@@ -191,8 +193,8 @@ class Stages:
     def _chosen(self) -> list[Entry]:
         """Candidates worth a full training, the most promising first; the best random one is never far behind.
 
-        Augmentation pays in long trainings only, so a short search turns away from it: whoever has none is followed by
-        itself with that of the hand-made network.
+        Augmentation pays in long trainings only, so a short search turns away from it. Whoever has none and overfits
+        is trained with that of the hand-made network; the first in both ways.
         """
         linear = self.desk.baseline("linear")
         floor = self.opened.goal.objectives[0].cost(linear.event.measurements) if linear else None
@@ -202,8 +204,12 @@ class Stages:
             chosen = [random if entry.candidate == random.candidate else entry for entry in chosen]
             if random not in chosen:
                 chosen.insert(1, random)
-        both = [(entry, self._augmented(entry)) for entry in chosen]
-        return [entry for pair in both for entry in pair if entry is not None][:MOST_FINALISTS]
+        found: list[Entry] = []
+        for entry in chosen:
+            augmented = self._augmented(entry) if entry.overfits else None
+            ways = [entry] if augmented is None else [entry, augmented] if not found else [augmented]
+            found += [way for way in ways if all(way.candidate != other.candidate for other in found)]
+        return found[:MOST_FINALISTS]
 
     def _augmented(self, entry: Entry) -> Entry | None:
         """The same candidate with the hand-made network's augmentation; None where it has its own, or cannot."""
@@ -238,8 +244,7 @@ class Stages:
         epochs = share_out(
             costs, seconds=left, workers=self.opened.executor.workers, full=self.ladder.epochs, longest=self._longest
         )
-        kept = sorted(epochs, key=lambda index: -costs[index])
-        return [(chosen[index], epochs[index]) for index in kept]
+        return [(chosen[place], number) for place, number in epochs.items()]
 
     def _epoch_seconds(self, entry: Entry) -> float:
         """CPU seconds that an epoch of this candidate takes, from its own trial."""
