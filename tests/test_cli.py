@@ -46,6 +46,11 @@ def test_what_does_not_fit_is_one_line(arguments: tuple[str, ...], code: int, wo
     assert done.err.startswith("error: ")
 
 
+def test_a_wrong_space_is_refused_before_the_data_are_decoded(tmp_path: Path) -> None:
+    assert call("search", "digits", "--space", "no-such-space", "--out", tmp_path / "run").code == 2
+    assert not (tmp_path / "run" / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("limit", "at"),
     [

@@ -36,7 +36,8 @@ from netwright.ledger.blobs import Blobs
 from netwright.ledger.filesystem import probe_writable
 from netwright.ledger.lock import RunLock
 from netwright.ledger.sqlite import SqliteLedger
-from netwright.spaces.catalog import load_space
+from netwright.spaces.catalog import find_space
+from netwright.spaces.catalog import make_space as catalog_space
 from netwright.spaces.space import Space
 
 LEDGER_FILE = "ledger.sqlite"
@@ -103,8 +104,9 @@ def open_run(
     if "settings" in latest:
         settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed)
     before = latest.get("about", {})
+    make_space = make_space or _named_space(settings)  # a wrong name is said before anything is decoded
     data = open_data(settings, folder / "data", None if allow_changed else before.get("data"))
-    space = make_space(data.task) if make_space is not None else _named_space(settings, data.task)
+    space = make_space(data.task)
     about = {"data": data.fingerprint, "space": space.fingerprint}
     if not allow_changed and before.get("space", space.fingerprint) != space.fingerprint:
         raise RunChanged(
@@ -154,19 +156,19 @@ def _seconds_so_far(ledger: Ledger) -> float:
     return seconds
 
 
-def _named_space(settings: Settings, task: TaskSpec) -> Space:
+def _named_space(settings: Settings) -> MakeSpace:
     if settings.space == PYTHON_SPACE:
         raise RunChanged(
             "the space of this run was given from Python and is not stored with it; go on from Python with the same "
             "space: nw.search(…, space=…)"
         )
-    return load_space(settings.space or "", task)
+    return find_space(settings.space or "")
 
 
 def _reference(data: Dataset) -> Candidate:
     """The hand-made network for spaces that bring none."""
     name = "mlp" if data.decode.flat else "chain"
-    reference = load_space(name, data.task).reference
+    reference = catalog_space(name, data.task).reference
     if reference is None:
         raise TypeError(f"the {name} space must have a reference network")
     return reference

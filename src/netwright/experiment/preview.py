@@ -18,7 +18,7 @@ from netwright.experiment.settings import Settings
 from netwright.experiment.view import data_facts
 from netwright.reports.terminal import data_in_words, size_in_words
 from netwright.reports.words import count, duration, layer_in_words
-from netwright.spaces.catalog import load_space
+from netwright.spaces.catalog import find_space
 from netwright.spaces.shapes import plan
 
 
@@ -68,8 +68,9 @@ def preview(given: Settings) -> Preview:
     settings = given.complete()
     with tempfile.TemporaryDirectory(prefix="netwright-") as place:
         folder = Path(place)
+        make_space = find_space(settings.space or "")
         data = data_of(settings, folder / "data")
-        space = load_space(settings.space or "", data.task)
+        space = make_space(data.task)
         candidate = space.sample(stream(settings.seed or 0, "preview"))
         if candidate.architecture is None:
             raise TypeError("a space must give networks")

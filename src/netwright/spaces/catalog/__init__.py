@@ -17,7 +17,9 @@ from netwright.spaces.catalog.nasbench201 import counts as nasbench201_counts
 from netwright.spaces.catalog.nasbench201 import nasbench201
 from netwright.spaces.space import Space
 
-CATALOG: dict[str, Callable[[TaskSpec], Space]] = {
+SpaceMaker = Callable[[TaskSpec], Space]
+
+CATALOG: dict[str, SpaceMaker] = {
     "chain": chain,
     "mobile": mobile,
     "nasbench201": nasbench201,
@@ -27,20 +29,29 @@ CATALOG: dict[str, Callable[[TaskSpec], Space]] = {
 
 def make_space(name: str, task: TaskSpec) -> Space:
     """The space of the catalogue with this name, for a task. Raises SpaceError listing the names that there are."""
+    return _of_catalog(name)(task)
+
+
+def _of_catalog(name: str) -> SpaceMaker:
     if name not in CATALOG:
         raise SpaceError(
             f"a space must be one of {', '.join(CATALOG)}, or FILE.py:NAME for one of your own, but got {name!r}"
         )
-    return CATALOG[name](task)
+    return CATALOG[name]
 
 
 def load_space(reference: str, task: TaskSpec) -> Space:
-    """The space that `reference` names: `NAME` of the catalogue, or `FILE.py:NAME`, a Space or a function of the task.
+    """The space that `reference` names, for a task; see `find_space`."""
+    return find_space(reference)(task)
 
-    The file is run, so it must be the user's own. Raises SpaceError that says what is missing.
+
+def find_space(reference: str) -> SpaceMaker:
+    """What makes the space that `reference` names: `NAME` of the catalogue, or `FILE.py:NAME`, a Space or a function.
+
+    The file is run, so it must be the user's own. Raises SpaceError that says what is missing, before there is a task.
     """
     if ":" not in reference and not reference.endswith(".py"):
-        return make_space(reference, task)
+        return _of_catalog(reference)
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py") or not name:
         raise SpaceError(f"a space of your own is named FILE.py:NAME, but got {reference!r}")
@@ -49,13 +60,22 @@ def load_space(reference: str, task: TaskSpec) -> Space:
         there = [key for key, value in vars(module).items() if isinstance(value, Space)]
         raise SpaceError(f"{file} must define {name}, but it does not; spaces in it: {', '.join(there) or 'none'}")
     found = getattr(module, name)
-    space = found(task) if callable(found) and not isinstance(found, Space) else found
-    if not isinstance(space, Space):
-        raise SpaceError(
-            f"{name} in {file} must be a Space or a function of the task that returns one, "
-            f"but it is {type(space).__name__}"
-        )
-    return space
+    if not isinstance(found, Space) and not callable(found):
+        raise _no_space(name, file, found)
+
+    def make(task: TaskSpec) -> Space:
+        space = found if isinstance(found, Space) else found(task)
+        if not isinstance(space, Space):
+            raise _no_space(name, file, space)
+        return space
+
+    return make
+
+
+def _no_space(name: str, file: str, found: object) -> SpaceError:
+    return SpaceError(
+        f"{name} in {file} must be a Space or a function of the task that returns one, but it is {type(found).__name__}"
+    )
 
 
 def counts(space: Space) -> dict[str, int]:
