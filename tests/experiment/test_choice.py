@@ -165,14 +165,6 @@ def test_a_tie_within_the_standard_error_goes_to_the_smaller() -> None:
     assert winner(GOAL, {1: measured(0.90, 1_000, 0.001), 2: near}) == 1, "a narrow interval separates them"
 
 
-def test_a_tie_in_quality_is_broken_by_the_loss() -> None:
-    """Two networks without a mistake on few images: one is sure of its answers, the smaller one is not."""
-    large = {**measured(1.0, 9_000, 0.01), "loss": Measurement(0.02, "nats", 0.015, 0.025)}
-    small = {**measured(1.0, 500, 0.01), "loss": Measurement(0.09, "nats", 0.08, 0.10)}
-    assert winner(GOAL, {1: large, 2: small}) == 1
-    assert winner(GOAL, {1: large, 2: {**small, "loss": Measurement(0.021, "nats", 0.016, 0.026)}}) == 2
-
-
 @pytest.mark.parametrize(
     ("train", "validation", "smoothing", "overfits"),
     [(0.01, 0.08, 0.0, True), (0.27, 0.28, 0.0, False), (0.01, 0.08, 0.1, False), (None, None, 0.0, False)],

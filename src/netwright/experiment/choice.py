@@ -202,8 +202,7 @@ def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
     """The finalist to export.
 
     The best by the quality objective among those inside all limits, unless another one is not worse by more than the
-    best one's standard error, and cheaper in the next objective. Nor may its loss be worse by more than a standard
-    error: on few images accuracy is a coarse measure.
+    best one's standard error, and cheaper in the next objective.
     """
     best_violation = min(goal.violation(m) for m in finished.values())
     inside = {t: m for t, m in finished.items() if goal.violation(m) == best_violation}
@@ -213,20 +212,8 @@ def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
     if cheaper is None:
         return best
     tolerance = _standard_error(inside[best][measure.metric], measure.direction)
-    tied = [
-        t
-        for t in inside
-        if _cost(measure, inside[t]) <= _cost(measure, inside[best]) + tolerance
-        and not _has_more_loss(inside[t], inside[best])
-    ]
+    tied = [t for t in inside if _cost(measure, inside[t]) <= _cost(measure, inside[best]) + tolerance]
     return min(tied, key=lambda t: (_cost(cheaper, inside[t]), _cost(measure, inside[t]), t))
-
-
-def _has_more_loss(one: Measurements, best: Measurements) -> bool:
-    own, other = one.get("loss"), best.get("loss")
-    if own is None or other is None:
-        return False
-    return own.value > other.value + max(_standard_error(own, "min"), _standard_error(other, "min"))
 
 
 def _cost(objective: Objective, measurements: Measurements) -> float:
