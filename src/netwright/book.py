@@ -119,6 +119,7 @@ class Book:
             case Clock(seconds, _):
                 self.seconds = seconds
             case Noted("driver"):
+                self.failures_in_a_row = 0  # whoever goes on may have mended the cause
                 for entry in self.open.values():
                     entry.deaths += entry.running
                     entry.running = False

@@ -164,6 +164,19 @@ def test_failures_in_a_row_end_the_search(tmp_path: Path) -> None:
     assert len(only(ledger, Failed)) == 20
 
 
+@pytest.mark.fault(10)
+def test_the_next_driver_goes_on_after_failures_in_a_row(tmp_path: Path) -> None:
+    """Its failures count anew: it goes on where the cause was mended, and stops again where it was not."""
+    ledger, proposals = MemoryLedger(), [point(3, 3, i % 4, i // 4 % 4, i // 16, 0) for i in range(60)]
+    for done, work in enumerate([partial(train, misbehaviour="diverge")] * 2 + [train]):
+        loop = toy_loop(tmp_path, ledger, InlineExecutor(work))
+        loop.record(Noted("driver", {}))
+        loop.restore({"list": Listed("list", proposals)})
+        assert loop.run(["list"], lambda loop: False).why == ("failures" if done < 2 else "done")
+    assert len(only(ledger, Failed)) == 40
+    assert len(only(ledger, Finished)) == 20
+
+
 def test_a_space_that_is_exhausted_ends_the_search(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     loop = toy_loop(tmp_path, ledger, InlineExecutor(train))
