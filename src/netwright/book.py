@@ -45,13 +45,18 @@ class OpenTrial:
 
 @dataclass(slots=True)
 class Book:
-    """The state of all trials. `assigned` counts trials that were ever given to a worker, by source."""
+    """The state of all trials.
+
+    By source: `assigned` counts trials that were ever given to a worker, `cpu` are CPU seconds of ended attempts, and
+    `longest` the wall seconds of the longest one that ended with a result.
+    """
 
     open: dict[TrialId, OpenTrial] = field(default_factory=dict)
     artefacts: dict[TrialId, dict[str, str]] = field(default_factory=dict)
     assigned: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    cpu_seconds: float = 0.0
+    cpu: dict[str, float] = field(default_factory=dict)
+    longest: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     failures_in_a_row: int = 0
     last_failure: Failed | None = None
@@ -63,6 +68,11 @@ class Book:
     def next_id(self) -> TrialId:
         """The id of the next trial; ids count from 1 without a gap."""
         return len(self._source) + 1
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds of all ended attempts."""
+        return sum(self.cpu.values())
 
     @property
     def sources(self) -> Sequence[str]:
@@ -110,10 +120,10 @@ class Book:
                 entry.running = False
                 entry.losses += cause == "lost"
                 entry.crashes += cause == "crashed"
-                self.cpu_seconds += cpu_seconds
+                self._pay(entry.source, cpu_seconds)
             case Cancelled(trial, _, cpu_seconds):
                 self.open[trial].running = False
-                self.cpu_seconds += cpu_seconds
+                self._pay(self.open[trial].source, cpu_seconds)
             case Finished() | Failed() | Lost():
                 self._close(event)
             case Clock(seconds, _):
@@ -132,20 +142,24 @@ class Book:
         self.open[trial] = OpenTrial(source, proposal, first if first != trial and first in self.open else None)
 
     def _close(self, event: Finished | Failed | Lost) -> None:
-        del self.open[event.trial]
+        source = self.open.pop(event.trial).source
         status = "lost" if isinstance(event, Lost) else event.status
         self.counts[status] = self.counts.get(status, 0) + 1
         if isinstance(event, Finished):
             self.failures_in_a_row = 0
             for entry in self.open.values():
                 entry.deaths = 0
+            self.longest[source] = max(self.longest.get(source, 0.0), event.seconds)
             if event.artefacts:
                 self.artefacts[event.trial] = dict(event.artefacts)
         elif isinstance(event, Failed):
             self.failures_in_a_row += 1
             self.last_failure = event
         if not isinstance(event, Lost):
-            self.cpu_seconds += event.cpu_seconds
+            self._pay(source, event.cpu_seconds)
+
+    def _pay(self, source: str, cpu_seconds: float) -> None:
+        self.cpu[source] = self.cpu.get(source, 0.0) + cpu_seconds
 
     def inputs(self) -> set[TrialId]:
         """Trials whose weights an open trial starts from."""

@@ -95,7 +95,7 @@ def search(
     groups: Groups = None,
     size: Size = None,
     rival: Annotated[
-        str | None, typer.Option(metavar="random", help="Give half of the search to random search.")
+        str | None, typer.Option(metavar="random", help="Give random search as much as the search itself.")
     ] = None,
     executor: Annotated[
         str | None, typer.Option(metavar="inline|local", help="Where trials run.  [default: local]")

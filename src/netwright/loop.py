@@ -105,7 +105,8 @@ class Loop:
 
     `folder` is the run folder; job folders are made in `folder/work`, trainings under way are kept in
     `folder/partial`. `watch` is called after every change, for the
-    terminal. `spare_bytes` is what large artefacts may take before those of losers are deleted. Raises StorageError
+    terminal. `spare_bytes` is what large artefacts may take before those of losers are deleted. Open trials that are
+    `shelved` are left alone. Raises StorageError
     when the ledger cannot be written; nothing recorded before is lost by it.
     """
 
@@ -127,6 +128,7 @@ class Loop:
         self.progress: dict[TrialId, Mapping[str, Any]] = {}
         self.began: dict[TrialId, float] = {}
         self.interrupted = False
+        self.shelved: set[TrialId] = set()
         self._desk = desk
         self._ledger = ledger
         self._executor = executor
@@ -227,7 +229,7 @@ class Loop:
         while self._executor.slots() > 0:
             if self._answers >= ANSWERS_IN_A_ROW or self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
                 return True
-            trial = next(self.book.waiting(names), None)
+            trial = next((trial for trial in self.book.waiting(names) if trial not in self.shelved), None)
             if trial is not None:
                 entry = self.book.open[trial]
                 self._start(trial, entry.source, entry.proposal, entry.attempts + 1)

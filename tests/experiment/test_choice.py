@@ -86,7 +86,8 @@ def test_a_front_does_not_depend_on_the_order() -> None:
 
 
 def test_a_candidate_counts_with_its_longest_training() -> None:
-    short, long = entry(1, 0.9, 100, epochs=1, name="a"), entry(2, 0.8, 100, epochs=3, name="a")
+    short = entry(1, 0.9, 100, epochs=1, name="a")
+    long = entry(2, 0.8, 100, epochs=3, name="a", origin="promotion")
     found = standings(short, long)
     assert trials(found.front()) == [2]
     assert found.kept() == {1, 2}, "both rungs may still be compared with"
@@ -210,4 +211,28 @@ def test_one_objective_alone_needs_no_second() -> None:
     assert winner(goal, {1: measured(0.8, 1), 2: measured(0.9, 100)}) == 2
     assert trials(
         finalists(standings(entry(1, 0.8, 1, goal=goal), entry(2, 0.9, 2, goal=goal), goal=goal), 8, None)
-    ) == [2]
+    ) == [2, 1], "the next best come after it"
+
+
+def test_a_candidate_that_was_refuted_on_a_higher_rung_is_judged_by_that() -> None:
+    found = standings(
+        entry(1, 0.9, 100, name="a"),
+        entry(2, 0.5, 100, epochs=3, name="a", origin="promotion"),
+        entry(3, 0.8, 90, epochs=3, name="b", origin="promotion"),
+    )
+    assert trials(found.longest()) == [3]
+
+
+def test_quality_leads_whatever_the_order_of_the_objectives() -> None:
+    goal = parse_goal(("parameters", "accuracy"), ())
+    entries = [
+        entry(n, accuracy, size, goal=goal)
+        for n, (accuracy, size) in enumerate([(0.95, 9_000), (0.94, 3_000), (0.90, 900), (0.1, 10)])
+    ]
+    assert trials(finalists(standings(*entries, goal=goal), 8, None)) == [0, 2, 1]
+
+
+def test_with_one_objective_the_best_few_of_a_rung_may_be_finalists() -> None:
+    goal = parse_goal(("accuracy",), ())
+    entries = [entry(n, 0.80 + 0.01 * n, 10, goal=goal) for n in range(12)]
+    assert trials(finalists(standings(*entries, goal=goal), 4, None)) == [11, 10, 9, 8]

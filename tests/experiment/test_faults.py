@@ -183,8 +183,9 @@ def test_a_damaged_artefact_is_found(small: FinishedRun, tmp_path: Path) -> None
 class Terminal:
     """A search in a terminal of its own, as a person starts it."""
 
-    def __init__(self, run: Path) -> None:
-        command = ["search", "digits", "--minutes", "5", "--epochs", "60", "--workers", "2", "--out", str(run)]
+    def __init__(self, run: Path, *options: str) -> None:
+        options = options or ("--epochs", "60")
+        command = ["search", "digits", "--minutes", "5", *options, "--workers", "2", "--out", str(run)]
         master, slave = pty.openpty()
         self.run, self.master, self.text = run, master, b""
         self.process = subprocess.Popen(
@@ -208,14 +209,21 @@ class Terminal:
             return bool(piece)
         return self.process.poll() is None
 
-    def until_training(self) -> None:
-        """Wait until workers train."""
+    def read_for(self, seconds: float) -> None:
+        """Take what is written for a while."""
+        last = time.monotonic() + seconds
+        while time.monotonic() < last:
+            assert self.read(0.1), self.text.decode(errors="replace")
+
+    def until_training(self, *, network: bool = False) -> None:
+        """Wait until workers train; with `network`, until all of them train networks."""
         patience = time.monotonic() + 120
         while time.monotonic() < patience:
             assert self.read(0.1), self.text.decode(errors="replace")
             if (self.run / "ledger.sqlite").exists():
                 trials = read_history(self.run).trials.values()
-                if any(trial.status == "running" for trial in trials):
+                running = [trial for trial in trials if trial.status == "running"]
+                if running and not (network and any(t.proposal.candidate.architecture is None for t in running)):
                     return
         raise AssertionError(self.text.decode(errors="replace"))
 
@@ -255,6 +263,25 @@ def test_one_ctrl_c_stops_in_order(tmp_path: Path) -> None:
     assert "cancelled" in statuses
     assert not statuses & {"running", "crashed", "lost"}
     assert "not running" in call("status", terminal.run).out
+
+
+@pytest.mark.fault(20)
+@pytest.mark.fault(24)
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
+def test_a_training_that_is_interrupted_is_kept(tmp_path: Path, how: str) -> None:
+    """Long before it would have been written anyway: a worker has a moment to end its epoch and write it."""
+    options = ("--epochs", "20000", "--space", "mlp", "--strategy", "random", "--precision", "fp32")
+    terminal = Terminal(tmp_path / "a run", *options)
+    terminal.until_training(network=True)
+    terminal.read_for(3.0)
+    assert not list(terminal.run.glob("partial/*"))
+    terminal.press_ctrl_c() if how == "Ctrl-C" else terminal.process.terminate()
+    assert terminal.end() == 130, terminal.text.decode(errors="replace")
+    assert f"To go on: netwright search digits --out '{terminal.run}'" in terminal.text.decode(errors="replace")
+    running = [trial for trial in read_history(terminal.run).trials.values() if trial.status == "cancelled"]
+    kept = {int(path.name) for path in terminal.run.glob("partial/*")}
+    assert kept == {trial.id for trial in running if trial.proposal.candidate.architecture is not None}
+    assert kept
 
 
 @pytest.mark.fault(24)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netwright.core.errors import RunVersion
 from netwright.core.trial import Fidelity, epochs_a_pass
 from netwright.experiment.ladder import (
     ETA,
@@ -106,6 +107,19 @@ def test_cheap_candidates_train_longer_and_those_that_do_not_fit_are_left_out() 
     epochs = share_out([5.0, 1.0, 0.5, 80.0], seconds=100, workers=2, full=10, longest=20)
     assert epochs == {0: 20, 1: 20, 2: 20}
     assert share_out([5.0, 1.0, 4.0], seconds=60, workers=1, full=5, longest=20) == {0: 5, 2: 5, 1: 15}
+
+
+def test_a_dear_candidate_does_not_hold_back_a_cheap_one() -> None:
+    assert share_out([2.0, 0.1], seconds=50, workers=2, full=24, longest=48) == {0: 25, 1: 48}
+
+
+def test_whoever_must_be_kept_is_kept() -> None:
+    assert share_out([0.1, 2.0, 0.2], seconds=30, workers=1, full=24, longest=48, sure=2) == {1: 14, 0: 20}
+
+
+def test_a_ladder_that_counts_otherwise_is_refused() -> None:
+    with pytest.raises(RunVersion, match="counted epochs in another way"):
+        Ladder.from_json({"epochs": 6, "rungs": [1, 3], "epoch_seconds": 1.0})
 
 
 def test_what_does_not_fit_side_by_side_is_left_out() -> None:

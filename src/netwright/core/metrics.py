@@ -24,6 +24,11 @@ class Metric:
     needs: Needs
     log: bool = False
 
+    @property
+    def quality(self) -> bool:
+        """Whether it says how good the answers of a trained network are."""
+        return self.needs == "training" and not self.log
+
 
 METRICS: dict[str, Metric] = {
     metric.name: metric

@@ -6,16 +6,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netwright.core.candidate import Candidate
 from netwright.core.events import Finished
 from netwright.core.measurement import Measurement, Measurements
 from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal, Objective
 from netwright.core.pareto import Costs, dominates
 from netwright.core.trial import Proposal, TrialId
+from netwright.strategies.population import spread_scale
 
 SHARES = ("accuracy", "balanced_accuracy", "auc")
+"""Metrics of which 1 is perfect."""
 MOST_ERRORS = 3
+"""A network that errs so many times as often as the best one is not what anybody would choose for its size."""
 OVERFITTED = 1.25
+"""A candidate overfits when its loss on validation images is so many times that in training."""
+KEPT_OF_A_RUNG = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +34,12 @@ class Entry:
     violation: float
     measurements: Measurements
     overfits: bool = False
+    resumed: bool = False
 
     @property
     def candidate(self) -> tuple[object, ...]:
         """Architecture and recipe, as a key."""
-        candidate = self.proposal.candidate
-        return (candidate.key, *sorted(candidate.recipe.items()))
+        return candidate_key(self.proposal.candidate)
 
     @property
     def epochs(self) -> int:
@@ -41,13 +47,25 @@ class Entry:
         return self.proposal.fidelity.epochs
 
 
+def candidate_key(candidate: Candidate) -> tuple[object, ...]:
+    """Architecture and recipe of a candidate, to be compared and hashed."""
+    return (candidate.key, *sorted(candidate.recipe.items()))
+
+
 def entry_of(goal: Goal, proposal: Proposal, event: Finished) -> Entry | None:
     """A result as the choice sees it; None where an objective is missing."""
     costs = goal.costs(event.measurements)
     if event.status not in ("completed", "stopped") or costs is None:
         return None
-    violation = goal.violation(event.measurements)
-    return Entry(event.trial, proposal, costs, violation, event.measurements, _overfits(proposal, event))
+    return Entry(
+        event.trial,
+        proposal,
+        costs,
+        goal.violation(event.measurements),
+        event.measurements,
+        overfits=_overfits(proposal, event),
+        resumed=bool(event.notes.get("resumed")),
+    )
 
 
 def _overfits(proposal: Proposal, event: Finished) -> bool:
@@ -60,19 +78,30 @@ def _overfits(proposal: Proposal, event: Finished) -> bool:
 
 @dataclass(slots=True)
 class Standings:
-    """Non-dominated trials on every rung, and the best random one; changed by one finished trial at a time."""
+    """Non-dominated trials on every rung (with one objective, the best few), and the best random one.
+
+    Changed by one finished trial at a time.
+    """
 
     goal: Goal
     fronts: dict[int, list[Entry]] = field(default_factory=dict)
     random: Entry | None = None
     _drawn: set[int] = field(default_factory=set)
+    _highest: dict[int, int] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
         """Take in a finished trial; it displaces those of its rung that it dominates."""
         front = self.fronts.setdefault(entry.epochs, [])
-        if not any(_beats(other, entry) for other in front):
+        if len(self.goal.objectives) == 1:
+            front.append(entry)
+            front.sort(key=lambda one: (one.violation, one.costs))
+            del front[KEPT_OF_A_RUNG:]
+        elif not any(_beats(other, entry) for other in front):
             front[:] = [other for other in front if not _beats(entry, other)]
             front.append(entry)
+        if entry.proposal.origin == "promotion":
+            candidate = hash(entry.candidate)
+            self._highest[candidate] = max(entry.epochs, self._highest.get(candidate, 0))
         if self._is_random(entry) and (self.random is None or self._better(entry, self.random)):
             self.random = entry
 
@@ -96,15 +125,18 @@ class Standings:
         return trials | ({self.random.trial} if self.random else set())
 
     def longest(self) -> list[Entry]:
-        """What is on the front of its rung, each candidate with its longest training; best first objective first."""
-        found: dict[tuple[object, ...], Entry] = {}
-        for epochs in sorted(self.fronts):
-            for entry in self.fronts[epochs]:
-                found[entry.candidate] = entry
-        return sorted(found.values(), key=lambda entry: (entry.violation, entry.costs))
+        """What is on the front of its rung, each candidate with its longest training alone; best quality first."""
+        found = [
+            entry
+            for front in self.fronts.values()
+            for entry in front
+            if entry.epochs >= self._highest.get(hash(entry.candidate), 0)
+        ]
+        lead = _lead(self.goal)
+        return sorted(found, key=lambda entry: (entry.violation, entry.costs[lead], entry.costs))
 
     def front(self) -> list[Entry]:
-        """The front over all rungs; best first objective first."""
+        """The front over all rungs; best quality first."""
         return _undominated(self.longest())
 
 
@@ -116,34 +148,39 @@ def _beats(a: Entry, b: Entry) -> bool:
     return dominates(a.costs, b.costs, a.violation, b.violation)
 
 
+def _lead(goal: Goal) -> int:
+    """The objective by which candidates are ordered: that of quality where there is one, else the first."""
+    measure = quality(goal)
+    return goal.objectives.index(measure) if measure in goal.objectives else 0
+
+
 def finalists(standings: Standings, count: int, floor: float | None) -> list[Entry]:
     """At most `count` trials that are worth a full training, the most promising first.
 
-    The best by the first objective comes first; each further one adds most hypervolume to those chosen. When nothing
-    on the front adds any, the next front is taken: short trainings order candidates only roughly. The reference point
-    is the worst of all in every cost but the first, and there `floor` (the cost of a classic model) when any reaches
-    better than that: networks that a linear model beats are no finalists, nor are those with `MOST_ERRORS` times the
-    errors of the best.
+    The best by quality comes first; each further one adds most hypervolume to those chosen. When nothing on the front
+    adds any, the next front is taken: short trainings order candidates only roughly. The reference point is the worst
+    of all in every other cost, and in quality `floor` (the cost of a classic model) when any reaches better than that:
+    networks that a linear model beats are no finalists, nor are those with `MOST_ERRORS` times the errors of the best.
     """
     everyone = standings.longest()
     left = [entry for entry in everyone if entry.violation == 0] or everyone[:1]
-    floor = min((bound for bound in (floor, _far_from_best(standings.goal, left)) if bound is not None), default=None)
-    points = (
-        dict(zip([entry.trial for entry in left], _scaled(standings.goal, left, floor), strict=True)) if left else {}
-    )
+    if not left:
+        return []
+    bounds = [bound for bound in (floor, _far_from_best(standings.goal, left)) if bound is not None]
+    points = _scaled(standings.goal, left, min(bounds, default=None))
+    volumes = dict(zip([entry.trial for entry in left], points, strict=True))
     chosen: list[Entry] = []
     while left and len(chosen) < count:
         layer = _undominated(left)
-        gained = _most_volume(layer, points, count - len(chosen), first=not chosen)
-        chosen += gained
+        chosen += _most_volume(layer, volumes, count - len(chosen), first=not chosen)
         left = [entry for entry in left if entry not in layer]
     return chosen
 
 
 def _far_from_best(goal: Goal, entries: Sequence[Entry]) -> float | None:
-    """The cost of so many times the errors of the best; None where the first objective is no share of right answers."""
-    metric = goal.objectives[0].metric
-    if not entries or metric not in SHARES:
+    """The cost of so many times the errors of the best; None where quality is no objective, or no share of answers."""
+    metric = goal.objectives[_lead(goal)].metric
+    if metric not in SHARES:
         return None
     best = entries[0].measurements[metric]
     return MOST_ERRORS * (1 - (best.value if best.low is None else best.low)) - 1
@@ -167,14 +204,11 @@ def _scaled(goal: Goal, entries: Sequence[Entry], floor: float | None) -> list[C
     """Costs on [0, 1]-like scales with the reference point at 1 in each; logarithmic where the metric is."""
     columns = []
     for index, objective in enumerate(goal.objectives):
-        log = METRICS[objective.metric].log
-        column = [math.log(max(e.costs[index], 1e-12)) if log else e.costs[index] for e in entries]
-        low, high = min(column), max(column)
-        if index == 0 and floor is not None and low < floor < high:
-            high = floor
-        span = (high - low) or 1.0
-        margin = 1.0 if index == 0 else 1.1
-        columns.append([(value - low) / (span * margin) for value in column])
+        column = [spread_scale(goal, entry.costs)[index] for entry in entries]
+        low, high, margin = min(column), max(column), 1.1
+        if index == _lead(goal) and METRICS[objective.metric].quality and floor is not None and low < floor < high:
+            high, margin = floor, 1.0
+        columns.append([(value - low) / (((high - low) or 1.0) * margin) for value in column])
     return list(zip(*columns, strict=True))
 
 
@@ -193,7 +227,7 @@ def _hypervolume(points: Sequence[Costs]) -> float:
 def quality(goal: Goal) -> Objective:
     """The objective that says how good a network is: the first one that needs training, else accuracy."""
     for objective in goal.objectives:
-        if METRICS[objective.metric].needs == "training" and objective.metric != "training_seconds":
+        if METRICS[objective.metric].quality:
             return objective
     return Objective("accuracy", "max")
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from heapq import heapreplace
 from typing import Any
 
+from netwright.core.errors import RunVersion
 from netwright.core.trial import Fidelity, epochs_a_pass
 
 IMAGES_OF_A_FULL_TRAINING = 300_000
@@ -49,6 +50,11 @@ class Ladder:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Ladder:
         """The inverse of `to_json`."""
+        if "epoch_images" not in record:
+            raise RunVersion(
+                "this run was begun by a netwright that counted epochs in another way; go on with that one, "
+                "or begin anew in another folder"
+            )
         return cls(**{**record, "rungs": tuple(record["rungs"])})
 
 
@@ -76,32 +82,36 @@ def rungs(epochs: int) -> tuple[int, ...]:
     return tuple(ladder)
 
 
-def share_out(costs: Sequence[float], *, seconds: float, workers: int, full: int, longest: int) -> dict[int, int]:
+def share_out(
+    costs: Sequence[float], *, seconds: float, workers: int, full: int, longest: int, sure: int = 1
+) -> dict[int, int]:
     """Epochs of each candidate that fits into `seconds` of some `workers`, by its place in `costs`; costliest first.
 
-    `costs` are seconds an epoch, the candidate that matters most first; it fits whatever it takes, and if need be the
-    others train no longer than it can. Everyone kept has a full training; what time that leaves is shared out evenly,
-    up to the `longest` training: so small networks train longer. What is given fits when it is begun in this order.
+    `costs` are seconds an epoch, the candidates that matter most first; the first `sure` of them are kept whatever they
+    take, and if need be nobody trains longer than they can. Everyone kept has a full training; what time that leaves
+    is shared out evenly, up to the `longest` training: so small networks train longer. What is given fits when it is
+    begun in this order.
     """
-    least = max(1, min(full, int(seconds / costs[0])))
-    kept = [0]
-    for place in range(1, len(costs)):
+    kept = list(range(min(sure, len(costs))))
+    least = max(1, min(full, int(seconds / makespan([costs[place] for place in kept], workers))))
+    for place in range(len(kept), len(costs)):
         if makespan([costs[other] * least for other in (*kept, place)], workers) <= seconds:
             kept.append(place)
     kept.sort(key=lambda place: -costs[place])
     for most in range(max(longest, least), least, -1):
-        epochs = _evenly([costs[place] for place in kept], seconds * workers, least, most)
+        most_of = [max(least, min(most, int(seconds / costs[place]))) for place in kept]
+        epochs = _evenly([costs[place] for place in kept], seconds * workers, least, most_of)
         if makespan([costs[place] * number for place, number in zip(kept, epochs, strict=True)], workers) <= seconds:
             return dict(zip(kept, epochs, strict=True))
     return dict.fromkeys(kept, least)
 
 
-def _evenly(costs: Sequence[float], room: float, least: int, most: int) -> list[int]:
-    """Epochs from `least` to `most`, the costliest first; what the cheaper ones leave of their share of `room` goes on."""
+def _evenly(costs: Sequence[float], room: float, least: int, most: Sequence[int]) -> list[int]:
+    """Epochs from `least` to `most` each, the costliest first; what the cheaper ones leave of their share of `room` goes on."""
     epochs: list[int] = []
     for left in range(len(costs), 0, -1):
         cost = costs[left - 1]
-        epochs.insert(0, min(max(int(room / left / cost), least), most))
+        epochs.insert(0, min(max(int(room / left / cost), least), most[left - 1]))
         room -= cost * epochs[0]
     return epochs
 

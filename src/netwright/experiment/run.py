@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from typing import Any
 
 import psutil
 from rich.console import Console
+from rich.text import Text
 
 from netwright.core.errors import InputError, NetwrightError, StorageError
 from netwright.core.job import Allowance
+from netwright.core.text import plain
 from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
 from netwright.experiment.closing import Closing
@@ -23,10 +26,10 @@ from netwright.experiment.desk import Desk
 from netwright.experiment.opening import MakeSpace, OpenData, Opened, open_run
 from netwright.experiment.outcome import outcome
 from netwright.experiment.page import write_page
-from netwright.experiment.settings import ARRAYS, Settings
+from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
 from netwright.experiment.shipping import export_trial
 from netwright.experiment.stages import Stages, baselines, find_ladder, search_source
-from netwright.experiment.view import budget_in_words, command, data_facts, view_of
+from netwright.experiment.view import budget_in_words, data_facts, view_of
 from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
 from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
@@ -35,6 +38,8 @@ from netwright.reports.verdict import verdict
 LONGEST_TRIAL_SHARE = 0.4
 LONGEST_TRIAL_SECONDS = 3600.0
 MEMORY_SHARE = 0.8
+LAST_SECONDS = 2.0
+"""What a training under way has, when a run is interrupted, to come to the end of its epoch and be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +169,10 @@ class _Drive:
             self.watch.stage = "final training"
             trials = [] if ended.why == "interrupted" else self.stages.final()
         if self.loop.interrupted:
-            self.loop.cancel("interrupted", grace=2.0)
-            self.console.print(f"Stopped. To go on: {command(self.opened.settings, self.opened.folder)}")
+            self.loop.cancel("interrupted", grace=LAST_SECONDS)
+            self.opened.executor.close(LAST_SECONDS)
+            again = plain(to_go_on(self.opened.settings, self.opened.folder))
+            self.console.print(Text(f"Stopped. To go on: {again}"), soft_wrap=True)
             return True
         self.watch.stage = "closing"
         if trials:
@@ -181,6 +188,7 @@ class _Drive:
                     "winner": winner,
                     "front": measured.get("front", [winner]),
                     "verdict": judged.text,
+                    "asked": self._asked(),
                 },
             )
         self.loop.tick(force=True)
@@ -191,17 +199,25 @@ class _Drive:
             told,
             report=html,
             export=folder / "export" if trials else None,
-            next_command=f"netwright predict {folder} image.jpg" if trials else "",
+            next_command=f"netwright predict {shlex.quote(str(folder))} image.jpg" if trials else "",
             console=self.console,
         )
         return False
 
+    def _asked(self) -> dict[str, Any]:
+        """What a run that has ended would have to be given more of, or other ones of, to go on."""
+        settings = self.opened.settings.to_json()
+        return {name: settings[name] for name in ("minutes", "trials", "cpu_seconds", "limits", "rival")}
+
     def _nothing_left(self) -> bool:
+        """Whether the run has ended, and is neither given more budget nor asked for anything else."""
         budget = self.opened.settings.budget
         done = self.opened.fact("outcome")
         stage = self.opened.fact("stage")
         closed = done is not None and (stage is None or done["stage"] >= stage["number"])
-        return closed and budget.used(self.loop.spent()) >= 1 - 0.02
+        if done is None or not closed:
+            return False
+        return done.get("asked") == self._asked() or budget.used(self.loop.spent()) >= 1 - 0.02
 
     def _complain(self, ended: Ended) -> None:
         """Say why a search ended before its budget did."""
@@ -234,6 +250,15 @@ class _Drive:
             "budget": budget_in_words(settings),
             "workers": self.opened.executor.workers,
         }
+
+
+def to_go_on(settings: Settings, folder: Path) -> str:
+    """The shortest command that goes on with a run, paths as they were given: what is left out keeps its value."""
+    if settings.data != ARRAYS and settings.space != PYTHON_SPACE:
+        return shlex.join(["netwright", "search", settings.data, "--out", str(folder)])
+    data = "images, labels=labels" if settings.data == ARRAYS else repr(settings.data)
+    space = ", space=space" if settings.space == PYTHON_SPACE else ""
+    return f"nw.search({data}{space}, out={str(folder)!r})"
 
 
 @contextmanager

@@ -9,6 +9,7 @@ test     the test split is read once, for the exported networks of all of them a
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,8 @@ from typing import Any
 from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
 from netwright.core.seeding import derive
-from netwright.core.trial import Continue, Fidelity, Proposal, TrialId, epochs_a_pass
-from netwright.experiment.choice import Entry, Standings, finalists
+from netwright.core.trial import Fidelity, Proposal, TrialId, epochs_a_pass
+from netwright.experiment.choice import Entry, Standings, candidate_key, finalists, quality
 from netwright.experiment.desk import Desk
 from netwright.experiment.errand import errand
 from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder, makespan, share_out
@@ -115,17 +116,33 @@ class Stages:
         return ended
 
     def _search_is_over(self, loop: Loop) -> bool:
-        budget = self.opened.settings.budget
-        if self.opened.settings.rival and budget.used_time(loop.spent()) >= (1 - FINAL_SHARE) / 2:
+        budget, book = self.opened.settings.budget, loop.book
+        if budget.used(loop.spent()) >= 1 or self._time_is_over(loop):
             return True
-        return budget.used(loop.spent()) >= 1 or self._time_is_over(loop)
+        together = budget.worker_seconds(self.opened.executor.workers)
+        if not self.opened.settings.rival or together is None:
+            return False
+        return book.cpu.get("search", 0.0) >= (together * (1 - FINAL_SHARE) - book.cpu.get("baseline", 0.0)) / 2
+
+    def _rival_is_over(self, loop: Loop) -> bool:
+        """Whether it has had as much as the search: as many trials where trials are the budget, else as much time."""
+        budget, book = self.opened.settings.budget, loop.book
+        had = book.assigned if budget.trials is not None else book.cpu
+        return had.get("rival", 0) >= had.get("search", 0) or self._time_is_over(loop)
 
     def _time_is_over(self, loop: Loop) -> bool:
         """Whether what is left belongs to the final stage: its share at most, and less where it needs less."""
         if self.opened.settings.budget.used_time(loop.spent()) < 1 - FINAL_SHARE:
             return False
         left = self._seconds_left()
-        return left is not None and left <= self._seconds_needed()
+        return left is not None and left <= self._seconds_needed() + self._seconds_of_stragglers(loop)
+
+    def _seconds_of_stragglers(self, loop: Loop) -> float:
+        """How long the final stage will have to wait for what runs now: none took longer than the longest so far."""
+        bounds = self.opened.settings.budget.worker_seconds(self.opened.executor.workers) or 0.0
+        most = WAIT_SHARE * bounds / self.opened.executor.workers
+        now, longest = time.monotonic(), max(loop.book.longest.get(name, 0.0) for name in ("search", "rival"))
+        return min(most, max((longest - (now - began) for began in loop.began.values()), default=0.0))
 
     @property
     def _longest(self) -> int:
@@ -137,13 +154,8 @@ class Stages:
         costs = [self._epoch_seconds(entry) * self._longest * MARGIN for entry in self._chosen()]
         return makespan(costs, self.opened.executor.workers)
 
-    def _rival_is_over(self, loop: Loop) -> bool:
-        budget, assigned = self.opened.settings.budget, loop.book.assigned
-        equal = budget.trials is not None and assigned.get("rival", 0) >= assigned.get("search", 0)
-        return equal or self._time_is_over(loop)
-
     def final(self) -> list[TrialId]:
-        """Train the finalists to the end, and give those of this stage that have a network.
+        """Train the finalists to the end, and give all that have a network, those of earlier final stages too.
 
         What the budget cuts off is cancelled, and asked again when the run goes on with more of it. Without any
         finished finalist the best network of the search itself stands in.
@@ -153,42 +165,58 @@ class Stages:
             return []
         proposals = [Proposal.from_json(record) for record in stage["proposals"]]
         self.loop.add("final", Listed("final", proposals))
-        self.loop.run(["baseline", "final"], lambda loop: (self._seconds_left() or math.inf) <= 1.0)
+        planned = {proposal.identity() for proposal in proposals}
+        self.loop.shelved = {
+            trial
+            for trial, entry in self.loop.book.open.items()
+            if entry.source == "final" and entry.proposal.identity() not in planned
+        }
+        self.loop.run(["baseline", "final"], lambda loop: (left := self._seconds_left()) is not None and left <= 0)
         if self.loop.interrupted:
             return []
         self.loop.cancel("the budget of this run is used up")
-        identities = {proposal.identity() for proposal in proposals}
-        done = [
-            trial
-            for trial, result in self.desk.results.items()
-            if result.source == "final" and result.proposal.identity() in identities
-        ]
+        done = [trial for trial, result in self.desk.results.items() if result.source == "final"]
         return done or [entry.trial for entry in self._chosen()[:1]]
 
     def _stage(self) -> Mapping[str, Any] | None:
-        """The stage that was cut off, or a new one: which candidates are trained to the end, for how many epochs."""
+        """The stage that was cut off, or a new one: which candidates are trained to the end, for how many epochs.
+
+        A stage that was cut off is gone on with unless the search has gone on since.
+        """
         stage, outcome = self.opened.fact("stage"), self.opened.fact("outcome")
-        if stage is not None and (outcome is None or outcome["stage"] < stage["number"]):
+        searched = sum(self.loop.book.assigned.get(name, 0) for name in ("search", "rival"))
+        cut_off = stage is not None and (outcome is None or outcome["stage"] < stage["number"])
+        if stage is not None and cut_off and stage.get("searched") == searched:
             return stage
         chosen = self._chosen()
         if not chosen:
             return None
+        proposals = [proposal.to_json() for proposal in self._proposals(chosen)]
+        number = 1 if stage is None else stage["number"] + 1
+        self.opened.note("stage", {"number": number, "searched": searched, "proposals": proposals})
+        return self.opened.fact("stage")
+
+    def _proposals(self, chosen: Sequence[Entry]) -> list[Proposal]:
+        """The final trainings to be done: of what fits, all that was not trained as long in an earlier stage."""
+        before: dict[tuple[object, ...], int] = {}
+        for result in self.desk.results.values():
+            if result.source == "final":
+                key = candidate_key(result.proposal.candidate)
+                before[key] = max(before.get(key, 0), result.proposal.fidelity.epochs)
         best = self._best_random()
-        random = None if best is None else best.trial
-        proposals = [
+        random = next((entry for entry in chosen if best is not None and entry.trial == best.trial), None)
+        return [
             Proposal(
                 entry.proposal.candidate,
                 Fidelity(epochs),
                 repeat=FINAL_REPEAT,
                 parents=(entry.trial,),
                 origin="final",
-                notes={"role": "random" if entry.trial == random else "finalist"},
+                notes={"role": "random" if entry is random else "finalist"},
             )
             for entry, epochs in self._affordable(chosen)
+            if before.get(entry.candidate, 0) < epochs
         ]
-        number = 1 if stage is None else stage["number"] + 1
-        self.opened.note("stage", {"number": number, "proposals": [proposal.to_json() for proposal in proposals]})
-        return self.opened.fact("stage")
 
     def _chosen(self) -> list[Entry]:
         """Candidates worth a full training, the most promising first; the best random one is never far behind.
@@ -197,19 +225,20 @@ class Stages:
         is trained with that of the hand-made network; the first in both ways.
         """
         linear = self.desk.baseline("linear")
-        floor = self.opened.goal.objectives[0].cost(linear.event.measurements) if linear else None
+        floor = quality(self.opened.goal).cost(linear.event.measurements) if linear else None
         chosen = finalists(self._standings("search"), MOST_FINALISTS, floor)
         random = self._best_random()
         if random is not None:
-            chosen = [random if entry.candidate == random.candidate else entry for entry in chosen]
-            if random not in chosen:
-                chosen.insert(1, random)
+            rest = [entry for entry in chosen[1:] if entry.candidate != random.candidate]
+            chosen = [*chosen[:1], *([random] if chosen[0].candidate != random.candidate else []), *rest]
         found: list[Entry] = []
-        for entry in chosen:
-            augmented = self._augmented(entry) if entry.overfits else None
-            ways = [entry] if augmented is None else [entry, augmented] if not found else [augmented]
-            found += [way for way in ways if all(way.candidate != other.candidate for other in found)]
-        return found[:MOST_FINALISTS]
+        twin = self._augmented(chosen[0]) if chosen and chosen[0].overfits else None
+        for place, entry in enumerate(chosen):
+            augmented = self._augmented(entry) if place and entry.overfits else None
+            found.append(augmented or entry)
+        found[2:2] = [twin] if twin else []
+        distinct = {entry.candidate: entry for entry in reversed(found)}
+        return [entry for entry in found if distinct[entry.candidate] is entry][:MOST_FINALISTS]
 
     def _augmented(self, entry: Entry) -> Entry | None:
         """The same candidate with the hand-made network's augmentation; None where it has its own, or cannot."""
@@ -242,13 +271,18 @@ class Stages:
             return [(entry, self.ladder.epochs) for entry in chosen]
         costs = [self._epoch_seconds(entry) * MARGIN for entry in chosen]
         epochs = share_out(
-            costs, seconds=left, workers=self.opened.executor.workers, full=self.ladder.epochs, longest=self._longest
+            costs,
+            seconds=max(left, 1.0),
+            workers=self.opened.executor.workers,
+            full=self.ladder.epochs,
+            longest=self._longest,
+            sure=2,
         )
         return [(chosen[place], number) for place, number in epochs.items()]
 
     def _epoch_seconds(self, entry: Entry) -> float:
         """CPU seconds that an epoch of this candidate takes, from its own trial."""
-        trained = self.ladder.trained(entry.proposal.fidelity, resumed=isinstance(entry.proposal.start, Continue))
+        trained = self.ladder.trained(entry.proposal.fidelity, resumed=entry.resumed)
         return max(entry.measurements["training_seconds"].value / trained, 1e-3)
 
     def _seconds_left(self) -> float | None:
@@ -259,4 +293,4 @@ class Stages:
             left.append(budget.seconds - spent.seconds - CLOSING_SECONDS)
         if budget.cpu_seconds is not None:
             left.append((budget.cpu_seconds - spent.cpu_seconds) / self.opened.executor.workers)
-        return max(min(left), 1.0) if left else None
+        return min(left) if left else None

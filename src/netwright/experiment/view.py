@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from netwright.core.history import History, Trial
-from netwright.core.trial import FINISHED, Proposal, TrialId
+from netwright.core.history import History
+from netwright.core.trial import FINISHED, TrialId
 from netwright.data.dataset import Dataset
 from netwright.experiment.ladder import Ladder
 from netwright.experiment.outcome import goal_of, measured_side_by_side, read_history
@@ -54,28 +54,24 @@ def view_of(folder: Path, *, images: bool | None = None) -> RunView:
 
 
 def roles_of(history: History) -> Roles:
-    """Which trial stands for what: baselines by their note, finalists by the last stage, as far as they were trained."""
+    """Which trial stands for what: baselines by their note, finalists as far as they were trained."""
     baseline = {
         str(trial.proposal.notes.get("role")): trial.id
         for trial in history.trials.values()
         if trial.source == "baseline" and trial.status == "completed"
     }
-    stage, measured = history.note("stage"), history.note("measured")
-    finals: list[Trial] = []
-    if stage is not None:
-        wanted = {Proposal.from_json(record).identity() for record in stage["proposals"]}
-        finals = [
-            trial
-            for trial in history.trials.values()
-            if trial.source == "final" and trial.status in FINISHED and trial.reused_from is None
-            if trial.proposal.identity() in wanted
-        ]
-    random = (trial.id for trial in finals if trial.proposal.notes.get("role") == "random")
+    measured = history.note("measured")
+    finals = [
+        trial
+        for trial in history.trials.values()
+        if trial.source == "final" and trial.status in FINISHED and trial.reused_from is None
+    ]
+    randoms = [trial.id for trial in finals if trial.proposal.notes.get("role") == "random"]
     return Roles(
         handmade=baseline.get("handmade"),
         linear=baseline.get("linear"),
         forest=baseline.get("forest"),
-        best_random=next(random, None),
+        best_random=randoms[-1] if randoms else None,
         finalists=tuple(trial.id for trial in finals),
         winner=measured["winner"] if measured is not None else None,
     )

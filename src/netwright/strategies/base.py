@@ -127,15 +127,19 @@ class Strategy(Source):
         )
 
     def novel(self, draw: Callable[[Random], Proposal]) -> Iterator[Proposal]:
-        """The starts, then proposals of `draw`, drawn again (`REDRAWS` times) while they repeat or break a limit.
+        """The starts that remain, then proposals of `draw`, drawn again (`REDRAWS` times) while they repeat or break a limit.
 
         Where none of the draws is new and within the limits, the best of them is given: a new one before a repeated
         one, then the smaller violation. A draw that raises CandidateError is drawn again, too.
         """
-        starts = [self.propose(candidate, origin="start") for candidate in self.starts[self.asked :]]
-        yield from starts
-        drawn = {bytes.fromhex(proposal.identity()) for proposal in starts}
-        for rng in self.streams(len(starts)):
+        drawn: set[bytes] = set()
+        for candidate in self.starts:
+            start = self.propose(candidate, origin="start")
+            identity = bytes.fromhex(start.identity())
+            if identity not in self.seen and identity not in drawn:
+                drawn.add(identity)
+                yield start
+        for rng in self.streams(len(drawn)):
             proposal, identity = self._best_draw(draw, rng, drawn)
             drawn.add(identity)
             yield proposal

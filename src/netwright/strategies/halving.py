@@ -121,7 +121,7 @@ class Halving(Source):
         feasible = [i for i, record in enumerate(records) if record.result.violation == 0]
         worst = int(self.hopeless * len(feasible))
         objectives = self.inner.goal.objectives
-        trained = [k for k, objective in enumerate(objectives) if METRICS[objective.metric].needs == "training"]
+        trained = [k for k, objective in enumerate(objectives) if METRICS[objective.metric].quality]
         if not worst or not trained or len(objectives) == 1:
             return set()
         ranked = (sorted(feasible, key=lambda i: records[i].result.costs[k])[-worst:] for k in trained)

@@ -56,7 +56,7 @@ class NSGA2(Strategy):
         self._standing: list[tuple[int, float]] | None = None  # what `standing` found since the last change
 
     def ask(self) -> Iterator[Proposal]:
-        """Random candidates until there are `population` members, then children of them."""
+        """The starts, random candidates until there are `population` members, then children of them."""
         return self.novel(self._draw)
 
     def _draw(self, rng: Random) -> Proposal:
