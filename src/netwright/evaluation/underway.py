@@ -1,7 +1,7 @@
 """A training that may be cut off: kept every now and then, and found again by the next attempt of its trial.
 
 Training resumes exactly, so a trial that was preempted, killed or cut off by the budget comes to the same result as one
-that never was; at most `SECONDS` and an epoch are trained twice.
+that never was; at most `SECONDS` and an epoch are trained twice, and on the trunk of successive halving the decay branch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netwright.core.errors import NetwrightError
 from netwright.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 SECONDS = 20.0
-"""Between two writes; the training's end is announced, and then it is written at once."""
+"""Between two writes. When the training was asked to stop, it is written at once."""
 
 
 class UnderWay:
