@@ -8,8 +8,10 @@ import pytest
 
 from netwright.core.events import Noted, Stored
 from netwright.core.history import History
+from netwright.core.objective import parse_goal
 from netwright.reports import quality
-from netwright.reports.comparison import compute_tested
+from netwright.reports.comparison import compute_tested, worker_seconds
+from netwright.reports.story import report_json, tell
 from netwright.reports.verdict import random_share, verdict
 from netwright.reports.view import RunView
 from tests.reports.runs import make_run
@@ -123,17 +125,138 @@ def test_readings_of_the_test_split_are_counted(view: RunView) -> None:
     assert any("read 2 times" in remark for remark in verdict(replace(view, history=history)).remarks)
 
 
-def test_random_search_is_called_same_budget_only_with_a_rival(view: RunView, tmp_path: Path) -> None:
+def test_a_cheaper_network_must_not_be_dearer_in_a_cost_of_the_goal(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=40, winner_bonus=0.0)
+    winner = made.history.trials[made.roles.winner or 0]
+    latency = winner.measurements["latency"]
+    winner.measurements = {**winner.measurements, "latency": replace(latency, value=latency.value * 50)}
+    assert verdict(made).won is True, "nobody asked for a low latency"
+    for objectives, limits in ((("accuracy", "parameters", "latency"), ()), ((), ("latency<=90ms",))):
+        told = verdict(replace(made, goal=parse_goal(objectives, limits)))
+        assert told.won is False
+        assert told.headline == "The search did not beat the hand-made network."
+        assert "times fewer parameters, but" in told.text
+        assert "times the latency" in told.text
+
+
+def test_any_cost_of_the_goal_is_compared(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=40, winner_bonus=0.0, latency=False)
+    winner = made.history.trials[made.roles.winner or 0]
+    handmade = made.history.trials[made.roles.handmade or 0]
+    winner.measurements = {
+        **winner.measurements,
+        "parameters": handmade.measurements["parameters"],
+        "macs": replace(handmade.measurements["macs"], value=handmade.measurements["macs"].value / 3),
+    }
+    told = verdict(replace(made, goal=parse_goal(("accuracy", "macs"), ())))
+    assert told.won is True
+    assert "as well as the hand-made network with 3 times fewer multiply-accumulates" in told.text
+    assert verdict(made).won is False, "without such an objective it is as large"
+
+
+def without_baselines(view: RunView) -> RunView:
+    return replace(view, roles=replace(view.roles, handmade=None, forest=None, linear=None))
+
+
+def random_wins(view: RunView) -> RunView:
+    """The same run with two finalists in each other's place."""
+    return replace(view, roles=replace(view.roles, winner=view.roles.best_random, best_random=view.roles.winner))
+
+
+def test_a_better_random_candidate_is_bad_news(tmp_path: Path) -> None:
+    lost = random_wins(make_run(tmp_path, trials=40, handmade_skill=-2.0, forest_skill=-2.0))
+    told = verdict(lost)
+    assert {entry.role: entry.outcome for entry in told.comparisons} == {
+        "handmade": "beats",
+        "forest": "beats",
+        "linear": "beats",
+        "best_random": "worse",
+    }
+    assert told.won is False
+    assert told.headline.startswith("The best of ")
+    assert " random candidates does better, with " in told.headline
+    assert verdict(without_baselines(lost)).won is False
+
+
+def test_against_random_candidates_alone_nothing_was_compared(view: RunView) -> None:
+    told = verdict(without_baselines(view))
+    assert [entry.role for entry in told.comparisons] == ["best_random"]
+    assert told.won is None
+    assert told.bad_news == ""
+
+
+def test_without_a_hand_made_network_every_classic_model_is_to_be_beaten(view: RunView) -> None:
+    alone = replace(view, roles=replace(view.roles, handmade=None))
+    assert verdict(alone).won is True
+    same = view.files(view.roles.winner or 0, "test")
+    level = replace(alone, files=lambda trial, name: same if trial == view.roles.linear else view.files(trial, name))
+    assert verdict(level).won is False
+    assert verdict(level).headline == "The search did not beat the linear model."
+
+
+def with_rival(folder: Path, ratio: float) -> RunView:
+    """A run whose random candidates are those of a rival that used `ratio` times the time of the search."""
+    made = make_run(folder, trials=40)
+    theirs = [trial for trial in made.history.trials.values() if trial.proposal.origin == "random"]
+    for trial in theirs:
+        trial.source = "rival"
+    seconds = worker_seconds(made)
+    for trial in theirs:
+        trial.seconds *= ratio * seconds["search"] / seconds["rival"]
+    return made
+
+
+def test_without_a_rival_no_budget_is_called_the_same(view: RunView) -> None:
     share = random_share(view)
     assert 0 < share < 1
     assert f"Random candidates used {100 * share:.0f} %" in verdict(view).text
     assert "same-budget" not in verdict(view).text
-    rival = make_run(tmp_path, trials=40)
-    assert rival.roles.best_random is not None
-    for trial in rival.history.trials.values():
-        if trial.proposal.origin == "random":
-            trial.source = "rival"
-    assert "same-budget" in verdict(rival).text
+    assert "rival" not in report_json(tell(view))["worker_seconds"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "name"),
+    [
+        (1.0, "same-budget random search"),
+        (1.08, "same-budget random search"),
+        (0.93, "same-budget random search"),
+        (0.6, "random search with 0.6 times the time"),
+        (1.2, "random search with 1.2 times the time"),
+    ],
+)
+def test_a_budget_is_called_the_same_only_when_it_was(tmp_path: Path, ratio: float, name: str) -> None:
+    made = with_rival(tmp_path, ratio)
+    assert f"The search beats {name} (" in verdict(made).text
+    spent = report_json(tell(made))["worker_seconds"]
+    assert spent["rival"] / spent["search"] == pytest.approx(ratio)
+    lost = verdict(without_baselines(random_wins(made)))
+    assert lost.won is False
+    assert lost.headline.startswith(f"{name[0].upper()}{name[1:]} does better, with ")
+
+
+def test_a_winner_that_the_rival_found_is_said_to_be_its(tmp_path: Path) -> None:
+    made = with_rival(tmp_path, 1.0)
+    told = verdict(replace(made, roles=replace(made.roles, winner=made.roles.best_random)))
+    assert "The winner comes from same-budget random search" in told.text
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "said"),
+    [
+        (27, 17, "It was trained for 27 epochs, the hand-made network for 17."),
+        (1, 17, "It was trained for 1 epoch, the hand-made network for 17 epochs."),
+        (27, 1, "It was trained for 27 epochs, the hand-made network for 1 epoch."),
+        (1, 1, ""),
+    ],
+)
+def test_trainings_of_different_length_are_remarked_on(tmp_path: Path, own: int, other: int, said: str) -> None:
+    made = make_run(tmp_path, trials=40)
+    for number, epochs in ((made.roles.winner, own), (made.roles.handmade, other)):
+        trial = made.history.trials[number or 0]
+        trial.proposal = replace(trial.proposal, fidelity=replace(trial.proposal.fidelity, epochs=epochs))
+    assert [remark for remark in verdict(made).remarks if "was trained for" in remark] == ([said] if said else [])
+    exported = replace(made, roles=replace(made.roles, winner=made.roles.handmade))
+    assert "was trained for" not in verdict(exported).text
 
 
 def test_before_the_final_stage_nothing_is_claimed(tmp_path: Path) -> None:

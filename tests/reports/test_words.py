@@ -54,6 +54,14 @@ def test_short_numbers(value: float, text: str) -> None:
     assert words.short(value) == text
 
 
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(0.6, "0.6 times"), (2.0, "2 times"), (5.26, "5.3 times"), (20.0, "20 times"), (104.0, "100 times")],
+)
+def test_ratios_have_two_digits_and_no_idle_zero(ratio: float, text: str) -> None:
+    assert words.times(ratio) == text
+
+
 def test_differences_are_signed_with_a_true_minus() -> None:
     assert words.difference("accuracy", 0.015, 0.008, 0.022) == "+1.5 points (+0.8 to +2.2)"
     assert words.difference("accuracy", -0.003, -0.01, 0.004) == "−0.3 points (−1.0 to +0.4)"

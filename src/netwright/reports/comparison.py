@@ -6,7 +6,7 @@ test split the same is done on the validation images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,9 +19,11 @@ from netwright.core.metrics import METRICS
 from netwright.core.seeding import derive
 from netwright.core.trial import FINISHED, TrialId
 from netwright.reports import quality, words
-from netwright.reports.view import RunView
+from netwright.reports.view import APART, QUALITY, RunView
 
 Outcome = Literal["beats", "equal", "worse"]
+
+SAME = 1.1  # two budgets are called the same when neither is more than that many times the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Comparison:
 
     `difference` is the winner's value minus the rival's; `outcome` says whether its 90 % interval lies wholly on the
     better side (`beats`), on the worse side (`worse`) or on both (`equal`). `cost_ratios` are the rival's cost over
-    the winner's, by metric, where both were measured.
+    the winner's where both were measured: parameters, latency and every cost in an objective or a limit of the goal.
     """
 
     role: str
@@ -70,8 +72,28 @@ def random_count(view: RunView) -> int:
 
 
 def has_rival(view: RunView) -> bool:
-    """Whether a random search with the same budget ran beside the search."""
+    """Whether a random search of its own ran beside the search."""
     return any(trial.source == "rival" for trial in view.history.trials.values())
+
+
+def worker_seconds(view: RunView) -> dict[str, float]:
+    """Seconds that workers spent on trials, by source; the search's own sources are taken together as `search`."""
+    spent: dict[str, float] = {}
+    for trial in view.history.trials.values():
+        source = trial.source if trial.source in APART else "search"
+        spent[source] = spent.get(source, 0.0) + trial.seconds
+    return spent
+
+
+def rival_name(view: RunView) -> str:
+    """`same-budget random search`, or, where the times differ, `random search with 0.6 times the time`."""
+    spent = worker_seconds(view)
+    search, rival = spent.get("search", 0.0), spent.get("rival", 0.0)
+    if search <= 0 or rival <= 0:
+        return "random search"
+    if max(search / rival, rival / search) <= SAME:
+        return "same-budget random search"
+    return f"random search with {words.times(rival / search)} the time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +164,8 @@ def compare(view: RunView, winner: Trial, tested: Tested) -> list[Comparison]:
         gap = Measurement(point, value.unit, low, high, value.samples, "measured", value.split)
         outcome = _outcome(gap, view.metric.direction)
         rival = None if number == winner.id else view.trial(number)
-        comparisons.append(Comparison(role, name, number, value, gap, outcome, ratios(winner, rival)))
+        costs = ratios(winner, rival, ("latency", *sorted(view.goal.metrics - QUALITY)))
+        comparisons.append(Comparison(role, name, number, value, gap, outcome, costs))
     return comparisons
 
 
@@ -153,12 +176,12 @@ def _outcome(gap: Measurement, direction: str) -> Outcome:
     return "beats" if low > 0 else "worse" if high < 0 else "equal"
 
 
-def ratios(winner: Trial, rival: Trial | None) -> dict[str, float]:
-    """The rival's cost over the winner's, by metric, where both were measured."""
+def ratios(winner: Trial, rival: Trial | None, costs: Iterable[str] = ()) -> dict[str, float]:
+    """The rival's cost over the winner's, for parameters and every metric of `costs`, where both were measured."""
     if rival is None or rival.proposal.candidate.kind != "network":
         return {}
     found = {}
-    for metric in ("parameters", "latency"):
+    for metric in dict.fromkeys(("parameters", *costs)):
         own, other = winner.measurements.get(metric), rival.measurements.get(metric)
         if own is not None and other is not None and own.value > 0 and other.value > 0:
             found[metric] = other.value / own.value

@@ -20,7 +20,7 @@ from netwright.reports.answers import (
     compute_curve,
     compute_mistakes,
 )
-from netwright.reports.comparison import Tested, compute_tested, compute_validated
+from netwright.reports.comparison import Tested, compute_tested, compute_validated, worker_seconds
 from netwright.reports.figures import Reference
 from netwright.reports.importance import Importance, compute_importance
 from netwright.reports.network import Block, compute_blocks, compute_differences
@@ -146,6 +146,7 @@ def report_json(story: Story) -> dict[str, Any]:
         "baselines": _json(story.references),
         "front": _json(story.front),
         "counts": view.history.counts(),
+        "worker_seconds": worker_seconds(view),
         "network": {"blocks": _json(story.blocks), "differences": list(story.differences)},
         "confusion": _json(story.confusion),
         "calibration": _json(story.calibration),

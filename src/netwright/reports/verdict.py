@@ -1,4 +1,4 @@
-"""One sentence that answers the question: is the network good, and was the search worth it?
+"""The answer in a few sentences, the first of which stands alone: is the network good, and was the search worth it?
 
 The winner is held against the hand-made network, the linear model, the random forest and the best random candidate
 on the same test images, by a paired bootstrap: both are scored on the same resampled images, so that what is hard for
@@ -26,9 +26,11 @@ from netwright.reports.comparison import (
     compute_validated,
     has_rival,
     ratios,
+    rival_name,
 )
-from netwright.reports.view import RunView
+from netwright.reports.view import QUALITY, RunView
 
+CLEARLY = 1.05  # two networks differ in a cost when one has that many times the cost of the other
 MUCH = 1.5  # a finalist is remarked on only when it is that many times smaller than the winner
 CHANCE = 2.576  # two-sided 99 %: a gap between validation and test is remarked on only when it is hardly chance
 
@@ -38,7 +40,8 @@ class Verdict:
     """What can be said of the winner, sentence by sentence.
 
     `bad_news` comes first where the search did not pay; `reached` says what the winner does, `against` how it stands
-    against its rivals, `remarks` what a careful reader must know. `won` is None where nothing could be compared.
+    against its rivals, `remarks` what a careful reader must know. `won` is False where there are bad news, and None
+    where nothing was compared.
     """
 
     reached: str
@@ -57,7 +60,7 @@ class Verdict:
     @property
     def lead(self) -> str:
         """What follows the headline."""
-        against = f"{self.against[:1].upper()}{self.against[1:]}." if self.against else ""
+        against = f"{_capital(self.against)}." if self.against else ""
         return " ".join(filter(None, (f"{self.reached}." if self.bad_news else "", against)))
 
     @property
@@ -77,6 +80,7 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
     if value is None:
         return Verdict(_untested(view, winner))
     comparisons = compare(view, winner, tested)
+    bad_news = _bad_news(view, comparisons)
     remarks = (
         _about_costs(comparisons),
         _about_training(view, winner),
@@ -87,12 +91,12 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
     )
     return Verdict(
         reached=f"{_size(winner)} reaches {_reading(view.metric.metric, value)} on {_images(value)}",
-        bad_news=_bad_news(view, comparisons),
+        bad_news=bad_news,
         against=_clauses(view, comparisons),
         remarks=tuple(filter(None, remarks)),
         winner=value,
         comparisons=tuple(comparisons),
-        won=_won(comparisons),
+        won=_won(comparisons, bad_news),
     )
 
 
@@ -100,38 +104,48 @@ def _by_role(comparisons: list[Comparison], role: str) -> Comparison | None:
     return next((entry for entry in comparisons if entry.role == role), None)
 
 
-def _won(comparisons: list[Comparison]) -> bool | None:
-    """Whether the search was worth it: better than the hand-made network, or equal and clearly smaller or faster,
-    and no worse than a classic model."""
-    if not comparisons:
-        return None
-    if any(entry.outcome == "worse" for entry in comparisons):
+def _won(comparisons: list[Comparison], bad_news: str) -> bool | None:
+    """Whether the search was worth it, which is whether there are no bad news.
+
+    It was when its network is better than the hand-made one, or equal and cheaper (`_pays`); where there is no
+    hand-made network, when it is better than every classic model. It was not when a classic model or the best random
+    candidate is better. Without any rival but random candidates that are no better, nothing was compared: None.
+    """
+    if bad_news:
         return False
-    handmade = _by_role(comparisons, "handmade")
-    if handmade is None:
-        return all(entry.outcome == "beats" for entry in comparisons if entry.role != "best_random")
-    return handmade.outcome == "beats" or _cheaper(handmade) != ""
+    return True if any(entry.role != "best_random" for entry in comparisons) else None
+
+
+def _pays(view: RunView, handmade: Comparison) -> bool:
+    """Whether a network as good as the hand-made one is cheaper, and not dearer in a cost that the goal is about."""
+    dearer = {metric for metric, ratio in handmade.cost_ratios.items() if ratio * CLEARLY <= 1}
+    return _cheaper(handmade) != "" and not dearer & (view.goal.metrics - QUALITY)
+
+
+_COSTS = {
+    "parameters": ("fewer parameters", "as many parameters"),
+    "latency": ("lower latency", "the latency"),
+    "macs": ("fewer multiply-accumulates", "as many multiply-accumulates"),
+    "memory": ("less memory", "the memory"),
+    "training_seconds": ("less training time", "the training time"),
+}
+"""How a cost is said to be lower, and to be higher, after `3 times`."""
 
 
 def _cheaper(comparison: Comparison) -> str:
     """`5.3 times fewer parameters and 2.1 times lower latency`, or nothing."""
     ratios = comparison.cost_ratios
-    parts = []
-    if ratios.get("parameters", 0.0) >= 1.05:
-        parts.append(f"{words.times(ratios['parameters'])} fewer parameters")
-    if ratios.get("latency", 0.0) >= 1.05:
-        parts.append(f"{words.times(ratios['latency'])} lower latency")
-    return words.listed(parts)
+    return words.listed(
+        [f"{words.times(ratios[m])} {less}" for m, (less, _) in _COSTS.items() if ratios.get(m, 1.0) >= CLEARLY]
+    )
 
 
 def _dearer(comparison: Comparison) -> str:
+    """`5.3 times as many parameters and 2.1 times the latency`, or nothing."""
     ratios = comparison.cost_ratios
-    parts = []
-    if 0 < ratios.get("parameters", 1.0) <= 1 / 1.05:
-        parts.append(f"{words.times(1 / ratios['parameters'])} as many parameters")
-    if 0 < ratios.get("latency", 1.0) <= 1 / 1.05:
-        parts.append(f"{words.times(1 / ratios['latency'])} the latency")
-    return words.listed(parts)
+    return words.listed(
+        [f"{words.times(1 / ratios[m])} {more}" for m, (_, more) in _COSTS.items() if ratios.get(m, 1.0) * CLEARLY <= 1]
+    )
 
 
 # -- sentences ---------------------------------------------------------------------------------------------------------
@@ -186,19 +200,29 @@ def _untested(view: RunView, winner: Trial) -> str:
 
 
 def _bad_news(view: RunView, comparisons: list[Comparison]) -> str:
+    """Where the search did not pay: the rival that says so most plainly."""
     handmade = _by_role(comparisons, "handmade")
-    for role in ("forest", "linear"):
-        classic = _by_role(comparisons, role)
-        if classic is not None and classic.outcome == "worse":
-            name = f"{classic.name[:1].upper()}{classic.name[1:]}"
-            return f"{name} wins, with {_reading(view.metric.metric, classic.value)}."
-    if handmade is None or handmade.outcome == "beats":
-        return ""
-    if handmade.trial == view.roles.winner:
+    classics = [entry for role in ("forest", "linear") if (entry := _by_role(comparisons, role))]
+    for classic in classics:
+        if classic.outcome == "worse":
+            return f"{_capital(classic.name)} wins, with {_reading(view.metric.metric, classic.value)}."
+    if handmade is None:
+        level = [classic.name for classic in classics if classic.outcome == "equal"]
+        if level:
+            return f"The search did not beat {words.listed(level)}."
+    elif handmade.trial == view.roles.winner:
         return "The search did not beat the hand-made network, so that one is exported."
-    if handmade.outcome == "equal" and _cheaper(handmade):
+    elif handmade.outcome == "worse" or (handmade.outcome == "equal" and not _pays(view, handmade)):
+        return "The search did not beat the hand-made network."
+    random = _by_role(comparisons, "best_random")
+    if random is None or random.outcome != "worse":
         return ""
-    return "The search did not beat the hand-made network."
+    name = rival_name(view) if has_rival(view) else random.name
+    return f"{_capital(name)} does better, with {_reading(view.metric.metric, random.value)}."
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _clauses(view: RunView, comparisons: list[Comparison]) -> str:
@@ -261,7 +285,8 @@ def _about_training(view: RunView, winner: Trial) -> str:
     own, other = winner.proposal.fidelity.epochs, handmade.proposal.fidelity.epochs
     if own == other:
         return ""
-    return f"It was trained for {words.plural(own, 'epoch')}, the hand-made network for {words.count(other)}."
+    theirs = words.plural(other, "epoch") if 1 in (own, other) else words.count(other)
+    return f"It was trained for {words.plural(own, 'epoch')}, the hand-made network for {theirs}."
 
 
 def _about_smaller(view: RunView, winner: Trial, tested: Tested) -> str:
@@ -288,10 +313,13 @@ def _about_random(view: RunView, comparisons: list[Comparison]) -> str:
     if entry is None:
         return ""
     if has_rival(view):
+        name = rival_name(view)
+        if entry.trial == view.roles.winner:
+            return f"The winner comes from {name}, so nothing shows that searching helped."
         against = {
-            "beats": "The search beats same-budget random search",
-            "equal": "Same-budget random search does as well as the search",
-            "worse": "Same-budget random search does better than the search",
+            "beats": f"The search beats {name}",
+            "equal": f"{_capital(name)} does as well as the search",
+            "worse": f"{_capital(name)} does better than the search",
         }[entry.outcome]
         return f"{against} (difference {_difference(view, entry)})."
     share = random_share(view)

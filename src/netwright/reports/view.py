@@ -2,7 +2,7 @@
 
 Trials
     `history` holds every trial (`core.history`). Sources: `search`, or any name but these: `baseline`, `rival` (a
-    random search with the same budget, where one was asked for), `final`, `probe`, `test`. A proposal's `origin` is
+    random search beside the search, where one was asked for), `final`, `probe`, `test`. A proposal's `origin` is
     random, start, mutation, crossover, promotion, baseline or final. The facts with topic `test` are counted: one for each
     reading of the test split; the last one may hold `measurements` ({trial: {metric: measurement}}), which are then
     shown as they are.
@@ -92,7 +92,7 @@ class RunView:
 
     @property
     def metric(self) -> Objective:
-        """What quality means here: the first objective that is known only after training, else accuracy."""
+        """What quality means here: the first objective that says how good the answers are (`QUALITY`), else accuracy."""
         for objective in self.goal.objectives:
             if objective.metric in QUALITY:
                 return objective

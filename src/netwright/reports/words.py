@@ -160,8 +160,9 @@ def signed_fixed(value: float, digits: int) -> str:
 
 
 def times(ratio: float) -> str:
-    """`5.3 times`, `12 times`."""
-    return f"{significant(ratio, 2).removesuffix('.0')} times"
+    """`5.3 times`, `12 times`, `0.6 times`."""
+    text = significant(ratio, 2)
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} times"
 
 
 def clipped(text: str, length: int) -> str:
