@@ -10,8 +10,9 @@ import os
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -93,8 +94,10 @@ def open_run(
 ) -> Opened:
     """Open or make a run folder; `stack` closes what is opened.
 
+    `head_start` are seconds this driver had already used; what passes here, decoding above all, is added to them.
     Raises RunLocked, RunChanged, RunVersion, RunCorrupt, StorageError, DataError, SpaceError; each says what to do.
     """
+    began = time.monotonic()
     probe_writable(folder)
     stack.enter_context(RunLock(folder))
     ledger = stack.enter_context(SqliteLedger(folder / LEDGER_FILE))
@@ -126,6 +129,7 @@ def open_run(
             work, workers=settings.workers or 1, logs_folder=folder / "logs", preload=(*PRELOAD, TRAINING)
         )
     stack.callback(executor.close)
+    earlier = _seconds_so_far(ledger) if facts else 0.0
     opened = Opened(
         folder=folder,
         settings=settings,
@@ -136,7 +140,7 @@ def open_run(
         ledger=ledger,
         blobs=blobs,
         executor=executor,
-        stopwatch=Stopwatch(_seconds_so_far(ledger) if facts else 0.0, head_start),
+        stopwatch=Stopwatch(earlier, head_start + time.monotonic() - began),
         facts=facts,
         resumed="settings" in latest,
     )
@@ -149,6 +153,7 @@ def open_run(
 
 
 def _seconds_so_far(ledger: Ledger) -> float:
+    """What earlier drivers used. The whole ledger is read, so that a damaged one is refused before it is added to."""
     seconds = 0.0
     for stored in ledger.replay():
         if isinstance(stored.event, Clock):
@@ -157,12 +162,14 @@ def _seconds_so_far(ledger: Ledger) -> float:
 
 
 def _named_space(settings: Settings) -> MakeSpace:
-    if settings.space == PYTHON_SPACE:
-        raise RunChanged(
-            "the space of this run was given from Python and is not stored with it; go on from Python with the same "
-            "space: nw.search(…, space=…)"
-        )
-    return find_space(settings.space or "")
+    return _space_from_python if settings.space == PYTHON_SPACE else find_space(settings.space or "")
+
+
+def _space_from_python(task: TaskSpec) -> Space:
+    raise RunChanged(
+        "the space of this run was given from Python and is not stored with it; go on from Python with the same "
+        "space: nw.search(…, space=…)"
+    )
 
 
 def _reference(data: Dataset) -> Candidate:
@@ -180,11 +187,20 @@ def _driver() -> dict[str, Any]:
         "process": os.getpid(),
         "netwright": metadata.version("netwright"),
         "python": platform.python_version(),
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": _versions(LIBRARIES),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": device_card()["cpu"],
         "cores": available_cores(),
     }
+
+
+def _versions(names: Sequence[str]) -> dict[str, str]:
+    """Versions of installed distributions; one that goes by another name (onnxruntime-gpu) is left out."""
+    versions = {}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def _run_toml(settings: Settings, about: Mapping[str, str]) -> str:
