@@ -26,7 +26,7 @@ class Checkpoint:
     """A training between two epochs.
 
     `tensors` are named `module.…`, `optimizer.{parameter}.…` and `hook.{name}.…`. `facts` are JSON: the seed, the
-    arithmetic, the epochs done, the learning curve, and the numbers of optimiser and hooks. Random states are not among them: each
+    epochs done, the learning curve, and the numbers of optimiser and hooks. Random states are not among them: each
     epoch's random numbers are a function of seed and epoch.
     """
 
@@ -39,12 +39,7 @@ class Checkpoint:
 
 
 def snapshot(
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    hooks: list[Hook],
-    seed: int,
-    curve: list[dict[str, Any]],
-    precision: str,
+    module: nn.Module, optimizer: torch.optim.Optimizer, hooks: list[Hook], seed: int, curve: list[dict[str, Any]]
 ) -> Checkpoint:
     """Copies of everything that training goes on from."""
     tensors: dict[str, Tensor] = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
@@ -57,8 +52,7 @@ def snapshot(
         numbers[hook.name] = {key: value for key, value in state.items() if not isinstance(value, Tensor)}
         tensors |= {f"hook.{hook.name}.{key}": value for key, value in state.items() if isinstance(value, Tensor)}
     copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    facts = {"seed": seed, "precision": precision, "epochs": len(curve), "curve": list(curve), "hooks": numbers}
-    return Checkpoint(copies, facts)
+    return Checkpoint(copies, {"seed": seed, "epochs": len(curve), "curve": list(curve), "hooks": numbers})
 
 
 def restore(

@@ -133,10 +133,10 @@ def fit(
             curve.append(record)
             stopped = report is not None and report(record) == "stop"
             if keep is not None:
-                keep(partial(snapshot, module, stepper.optimizer, active, seed, curve, precision), stopped)
+                keep(partial(snapshot, module, stepper.optimizer, active, seed, curve), stopped)
             if stopped:
                 break
-        checkpoint = snapshot(module, stepper.optimizer, active, seed, curve, precision)
+        checkpoint = snapshot(module, stepper.optimizer, active, seed, curve)
         if trunk and not stopped:
             length = decay_steps(epochs, steps)
             for part, first in enumerate(range(0, length, steps)):
