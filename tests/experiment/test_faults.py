@@ -97,6 +97,10 @@ def test_a_second_search_on_a_folder_is_refused(small: FinishedRun, pictures: Pa
         refused(done, 4, f"process {os.getpid()}", "in use")
         assert "running, process" in call("status", run).out, "looking is allowed"
         assert call("doctor", run).code == 0
+        before = sorted(run.rglob("*"))
+        refused(call("clean", run), 4, f"process {os.getpid()}", "in use")
+        assert sorted(run.rglob("*")) == before
+    assert call("clean", run).code == 0
     assert ids(run) == ids(small.folder)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from netwright.core.errors import NetwrightError
 from netwright.core.job import Evaluated
 from netwright.core.measurement import Measurement, measurements_to_json
 from netwright.core.objective import Goal
@@ -45,10 +46,16 @@ class Closing:
         """Measure, choose, test; give the winner. The facts `measured` and `test` hold what was found.
 
         The hand-made network may win: what is exported is the best network there is, whoever made it.
-        Data without a test split leave out the test; the verdict then says so.
+        Data without a test split leave out the test; the verdict then says so. Raises NetwrightError when no weights
+        are left of any network.
         """
         opened = self.stages.opened
         contenders = self._contenders()
+        if not contenders:
+            raise NetwrightError(
+                "a run that closes must hold a trained network, but the weights of all that were trained are gone "
+                "(`netwright clean` deletes them); give the run a larger budget, and new ones are trained"
+            )
         measured = self._measure(contenders)
         merged = {c.trial: {**c.measurements, **measured[c.trial]} for c in contenders}
         best = winner(opened.goal, merged)

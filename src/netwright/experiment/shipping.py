@@ -15,6 +15,7 @@ from netwright.experiment.view import view_of
 from netwright.export.card import Card
 from netwright.export.folder import export
 from netwright.ledger.blobs import Blobs
+from netwright.ledger.lock import RunLock
 from netwright.loop import LARGE_ARTEFACTS
 from netwright.reports.comparison import compute_tested
 from netwright.reports.verdict import verdict
@@ -84,8 +85,13 @@ def clean_run(run: Path) -> tuple[int, int]:
     """Delete working files, and weights and checkpoints of trials that no report shows; give bytes and files freed.
 
     The winner, the finalists and the baselines keep theirs. A run that is cleaned can still go on: trials whose
-    checkpoint is gone begin anew when they are promoted.
+    checkpoint is gone begin anew when they are promoted. Raises RunLocked while a search works on it.
     """
+    with RunLock(run):
+        return _clean(run)
+
+
+def _clean(run: Path) -> tuple[int, int]:
     view = view_of(run, images=False)
     roles = view.roles
     kept_trials = {roles.winner, roles.handmade, roles.linear, roles.forest, *roles.finalists}
