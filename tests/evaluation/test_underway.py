@@ -12,6 +12,8 @@ import pytest
 from netwright.core.candidate import Candidate
 from netwright.core.job import Evaluated
 from netwright.data.dataset import Dataset
+from netwright.evaluation.probe import Probed
+from netwright.training.fit import Precision
 
 from .jobs import network, run
 
@@ -87,6 +89,32 @@ def test_a_promotion_that_was_cut_off_goes_on_from_where_it_was(
     run("train", tmp_path / "first", digits, candidate, **promote, keep=keep, report=ending)
     second = run("train", tmp_path / "second", digits, candidate, **promote, keep=keep)
     same_result(second, whole, tmp_path / "second", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("first", ["fp32", "bf16"])
+def test_a_training_goes_on_in_the_arithmetic_it_began_with(
+    digits: Path, tmp_path: Path, candidate: Candidate, monkeypatch: pytest.MonkeyPatch, first: Precision
+) -> None:
+    """Timed again, the other one might seem faster: in a second attempt, and in a promotion."""
+
+    def seems_faster(precision: Precision) -> None:
+        probed = Probed(precision, 1.0, 1.0, 64)
+        monkeypatch.setattr("netwright.evaluation.trained.time_precisions", lambda *_, **__: probed)
+
+    keep = tmp_path / "kept"
+    auto: dict[str, Any] = {"settings": {"precision": "auto"}}
+    seems_faster(first)
+    whole = run("train", tmp_path / "whole", digits, candidate, epochs=3, **auto)
+    run("train", tmp_path / "cut", digits, candidate, epochs=3, **auto, keep=keep, report=cut_off_after(1, warned=True))
+    run("train", tmp_path / "rung", digits, candidate, epochs=1, trunk=True, **auto)
+    seems_faster("bf16" if first == "fp32" else "fp32")
+    second = run("train", tmp_path / "second", digits, candidate, epochs=3, **auto, keep=keep)
+    inputs = {"checkpoint": tmp_path / "rung" / "checkpoint.safetensors"}
+    promoted = run("train", tmp_path / "up", digits, candidate, epochs=2, trunk=True, **auto, inputs=inputs)
+    assert second.notes["precision"] == promoted.notes["precision"] == whole.notes["precision"] == first
+    same_result(second, whole, tmp_path / "second", tmp_path / "whole")
+    forced = run("train", tmp_path / "forced", digits, candidate, epochs=3, settings={"precision": "fp32"}, keep=keep)
+    assert forced.notes["precision"] == "fp32", "a person's word counts for more"
 
 
 @pytest.mark.parametrize("what", ["garbage", "another seed", "further than asked"])

@@ -2,8 +2,8 @@
 
 Settings
     data          folder that `Dataset.open` takes
-    precision     fp32, bf16, or auto: whichever trains this network faster here (default fp32); the notes hold
-                  `precision`, and `probe` where it was timed
+    precision     fp32, bf16, or auto: whichever trains this network faster here (default fp32); under auto a
+                  training that goes on keeps what it began with. The notes hold `precision`, and `probe` where it was timed
     device        cpu, cuda or mps (default cpu)
     threads       of torch (default 1)
     measure       list of `latency` and `memory`, measured on the untrained network before training (default none)
@@ -69,6 +69,8 @@ def train(job: Job, report: Report) -> Evaluated:
     device = settings.get("device", "cpu")
     recipe = proposal.candidate.recipe
     precision = settings.get("precision", "fp32")
+    if precision == "auto":
+        precision = under_way.precision or "auto"
     with torch_threads(settings.get("threads", 1)):
         if precision == "auto":
             probed = time_precisions(network_plan, data, recipe, seed=job.seed, device=device)

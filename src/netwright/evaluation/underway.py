@@ -12,6 +12,7 @@ from pathlib import Path
 
 from netwright.core.errors import NetwrightError
 from netwright.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from netwright.training.fit import Precision
 
 SECONDS = 20.0
 """Between two writes. When the training was asked to stop, it is written at once."""
@@ -21,7 +22,7 @@ class UnderWay:
     """The training of one trial. `resume` is what to go on from: its own state, else the `start` it was given, if any.
 
     `path` is where its state is kept. A file there that cannot be read, or is of another training, counts for nothing.
-    `seconds` are the CPU seconds that earlier attempts trained.
+    `seconds` are the CPU seconds that earlier attempts trained, `precision` what they trained in, where known.
     """
 
     def __init__(self, path: Path | None, start: Checkpoint | None, *, seed: int, epochs: int) -> None:
@@ -34,6 +35,11 @@ class UnderWay:
         if found is not None and found.facts["seed"] == seed and _epochs(start) < _epochs(found) <= epochs:
             self.resume = found
             self.seconds = _seconds(found) - _seconds(start)
+
+    @property
+    def precision(self) -> Precision | None:
+        """What to go on in: timed again, it might come out otherwise, and so would the result."""
+        return None if self.resume is None else self.resume.facts.get("precision")
 
     def keep(self, take: Callable[[], Checkpoint], ending: bool) -> None:
         """After an epoch: write the checkpoint that `take` makes, where it is time to."""

@@ -26,8 +26,8 @@ class Checkpoint:
     """A training between two epochs.
 
     `tensors` are named `module.…`, `optimizer.{parameter}.…` and `hook.{name}.…`. `facts` are JSON: the seed, the
-    epochs done, the learning curve, and the numbers of optimiser and hooks. Random states are not among them: each
-    epoch's random numbers are a function of seed and epoch.
+    precision, the epochs done, the learning curve, and the numbers of optimiser and hooks. Random states are not among
+    them: each epoch's random numbers are a function of seed and epoch.
     """
 
     tensors: Mapping[str, Tensor]
@@ -39,7 +39,12 @@ class Checkpoint:
 
 
 def snapshot(
-    module: nn.Module, optimizer: torch.optim.Optimizer, hooks: list[Hook], seed: int, curve: list[dict[str, Any]]
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    hooks: list[Hook],
+    seed: int,
+    curve: list[dict[str, Any]],
+    precision: str,
 ) -> Checkpoint:
     """Copies of everything that training goes on from."""
     tensors: dict[str, Tensor] = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
@@ -52,7 +57,8 @@ def snapshot(
         numbers[hook.name] = {key: value for key, value in state.items() if not isinstance(value, Tensor)}
         tensors |= {f"hook.{hook.name}.{key}": value for key, value in state.items() if isinstance(value, Tensor)}
     copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    return Checkpoint(copies, {"seed": seed, "epochs": len(curve), "curve": list(curve), "hooks": numbers})
+    facts = {"seed": seed, "precision": precision, "epochs": len(curve), "curve": list(curve), "hooks": numbers}
+    return Checkpoint(copies, facts)
 
 
 def restore(

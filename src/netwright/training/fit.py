@@ -44,6 +44,7 @@ Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 Keep = Callable[[Callable[[], Checkpoint], bool], None]
+"""Hears after an epoch of a way to take a checkpoint, and whether the training ends there."""
 
 CURVE_IMAGES = 2000
 """The learning curve is taken on at most so many validation images, evenly spaced; the score is not."""
@@ -133,10 +134,10 @@ def fit(
             curve.append(record)
             stopped = report is not None and report(record) == "stop"
             if keep is not None:
-                keep(partial(snapshot, module, stepper.optimizer, active, seed, curve), stopped)
+                keep(partial(snapshot, module, stepper.optimizer, active, seed, curve, precision), stopped)
             if stopped:
                 break
-        checkpoint = snapshot(module, stepper.optimizer, active, seed, curve)
+        checkpoint = snapshot(module, stepper.optimizer, active, seed, curve, precision)
         if trunk and not stopped:
             length = decay_steps(epochs, steps)
             for part, first in enumerate(range(0, length, steps)):
