@@ -20,9 +20,10 @@ from netwright.core.errors import InputError, SpaceError
 from netwright.core.task import TaskSpec
 from netwright.data.catalog import arrays_data
 from netwright.data.dataset import Dataset
-from netwright.experiment.opening import MakeSpace, OpenData
+from netwright.experiment.opening import OpenData
 from netwright.experiment.run import data_of
 from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
+from netwright.spaces.catalog import SpaceMaker
 from netwright.spaces.space import Space
 
 PathLike = str | os.PathLike[str]
@@ -108,7 +109,7 @@ def load_data(
     return dataset
 
 
-def space_maker(space: SpaceLike | None) -> MakeSpace | None:
+def space_maker(space: SpaceLike | None) -> SpaceMaker | None:
     """What makes the space for a task, or None for one that is named. Raises SpaceError for what is no space."""
     if space is None or isinstance(space, str):
         return None

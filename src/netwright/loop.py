@@ -104,10 +104,9 @@ class Loop:
     """Drives sources until they are empty or the caller says so.
 
     `folder` is the run folder; job folders are made in `folder/work`, trainings under way are kept in
-    `folder/partial`. `watch` is called after every change, for the
-    terminal. `spare_bytes` is what large artefacts may take before those of losers are deleted. Open trials that are
-    `shelved` are left alone. Raises StorageError
-    when the ledger cannot be written; nothing recorded before is lost by it.
+    `folder/partial`. `watch` is called after every change, for the terminal. `spare_bytes` is what large artefacts may
+    take before those of losers are deleted. Open trials that are `shelved` are left alone. Raises StorageError when
+    the ledger cannot be written; nothing recorded before is lost by it.
     """
 
     def __init__(

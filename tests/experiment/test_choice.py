@@ -14,7 +14,8 @@ from netwright.core.measurement import Measurement
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Fidelity, Proposal, Status
 from netwright.evaluation.metrics import measure_answers
-from netwright.experiment.choice import Entry, Standings, entry_of, finalists, quality, winner
+from netwright.experiment.choice import Entry, Standings, entry_of, winner
+from netwright.experiment.finalists import finalists
 
 GOAL = parse_goal((), ())
 SMALL = parse_goal((), ("parameters<=1000",))
@@ -202,8 +203,8 @@ def test_equal_finalists_give_the_first() -> None:
 
 
 def test_quality_is_the_first_objective_that_needs_training() -> None:
-    assert quality(parse_goal(("parameters", "loss"), ())).metric == "loss"
-    assert quality(parse_goal(("parameters", "macs"), ())).metric == "accuracy"
+    assert parse_goal(("parameters", "loss"), ()).quality.metric == "loss"
+    assert parse_goal(("parameters", "macs"), ()).quality.metric == "accuracy"
 
 
 def test_one_objective_alone_needs_no_second() -> None:

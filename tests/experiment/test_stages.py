@@ -57,7 +57,11 @@ class Bench:
         self.loop: Any = SimpleNamespace(book=Book(), began={}, spent=lambda: self.spent)
         settings = SimpleNamespace(budget=budget, rival=rival, epochs=epochs)
         opened: Any = SimpleNamespace(
-            settings=settings, executor=SimpleNamespace(workers=2), goal=GOAL, reference=proposal("", 1, "").candidate
+            settings=settings,
+            executor=SimpleNamespace(workers=2),
+            goal=GOAL,
+            reference=proposal("", 1, "").candidate,
+            space=None,
         )
         desk: Any = SimpleNamespace(
             standings={"search": standings, "rival": standings}, results=self.results, baseline=lambda role: None

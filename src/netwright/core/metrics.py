@@ -24,11 +24,6 @@ class Metric:
     needs: Needs
     log: bool = False
 
-    @property
-    def quality(self) -> bool:
-        """Whether it says how good the answers of a trained network are."""
-        return self.needs == "training" and not self.log
-
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -44,3 +39,6 @@ METRICS: dict[str, Metric] = {
         Metric("memory", "peak inference memory", "MB", "min", "network", log=True),
     )
 }
+
+QUALITY = frozenset({"accuracy", "balanced_accuracy", "auc", "loss"})
+"""Metrics that say how good the answers are; every other metric is a cost."""

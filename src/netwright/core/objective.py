@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from netwright.core.errors import LimitError
 from netwright.core.measurement import Measurements
-from netwright.core.metrics import METRICS, Direction
+from netwright.core.metrics import METRICS, QUALITY, Direction
 
 Comparison = Literal["<=", ">=", "<", ">"]
 
@@ -71,6 +71,11 @@ class Goal:
     def metrics(self) -> frozenset[str]:
         """Names of all metrics that an objective or a limit is about."""
         return frozenset([*(o.metric for o in self.objectives), *(limit.metric for limit in self.limits)])
+
+    @property
+    def quality(self) -> Objective:
+        """What says how good a network is: the first objective that is about its answers, else accuracy."""
+        return next((o for o in self.objectives if o.metric in QUALITY), Objective("accuracy", "max"))
 
     def costs(self, measurements: Measurements) -> tuple[float, ...] | None:
         """Values to be minimised, one an objective; None when one is missing."""

@@ -30,6 +30,9 @@ OPEN: frozenset[str] = frozenset({"asked", "running", "cancelled"})
 
 
 EPOCH_IMAGES = 12_500
+"""About how many images an epoch shows where there are many."""
+DECAY_SHARE = 0.2
+"""Length of the decay branch of a rung, as a share of the rung's epochs."""
 
 
 def epochs_a_pass(images: int) -> int:

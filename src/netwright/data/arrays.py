@@ -27,6 +27,7 @@ from netwright.data.source import (
 )
 
 IMAGE_LIMIT = 10_000_000
+"""Every image has a name in memory, and an archive of few bytes may promise very many."""
 CHANNEL_LIMIT = 16
 PIECE_BYTES = 8 * 2**20
 

@@ -1,4 +1,4 @@
-"""Which trials matter: the fronts so far, the finalists, and the winner. All of it by validation data alone."""
+"""Which trials matter: the fronts so far, and the winner. All of it by validation data alone."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from dataclasses import dataclass, field
 from netwright.core.candidate import Candidate
 from netwright.core.events import Finished
 from netwright.core.measurement import Measurement, Measurements
-from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal, Objective
 from netwright.core.pareto import Costs, dominates
 from netwright.core.trial import Proposal, TrialId
-from netwright.strategies.population import spread_scale
 
-SHARES = ("accuracy", "balanced_accuracy", "auc")
-"""Metrics of which 1 is perfect."""
-MOST_ERRORS = 3
-"""A network that errs so many times as often as the best one is not what anybody would choose for its size."""
 OVERFITTED = 1.25
 """A candidate overfits when its loss on validation images is so many times that in training."""
 KEPT_OF_A_RUNG = 8
@@ -132,15 +126,16 @@ class Standings:
             for entry in front
             if entry.epochs >= self._highest.get(hash(entry.candidate), 0)
         ]
-        lead = _lead(self.goal)
-        return sorted(found, key=lambda entry: (entry.violation, entry.costs[lead], entry.costs))
+        first = lead(self.goal)
+        return sorted(found, key=lambda entry: (entry.violation, entry.costs[first], entry.costs))
 
     def front(self) -> list[Entry]:
         """The front over all rungs; best quality first."""
-        return _undominated(self.longest())
+        return undominated(self.longest())
 
 
-def _undominated(entries: Sequence[Entry]) -> list[Entry]:
+def undominated(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that no other one beats."""
     return [a for a in entries if not any(_beats(b, a) for b in entries)]
 
 
@@ -148,88 +143,10 @@ def _beats(a: Entry, b: Entry) -> bool:
     return dominates(a.costs, b.costs, a.violation, b.violation)
 
 
-def _lead(goal: Goal) -> int:
+def lead(goal: Goal) -> int:
     """The objective by which candidates are ordered: that of quality where there is one, else the first."""
-    measure = quality(goal)
+    measure = goal.quality
     return goal.objectives.index(measure) if measure in goal.objectives else 0
-
-
-def finalists(standings: Standings, count: int, floor: float | None) -> list[Entry]:
-    """At most `count` trials that are worth a full training, the most promising first.
-
-    The best by quality comes first; each further one adds most hypervolume to those chosen. When nothing on the front
-    adds any, the next front is taken: short trainings order candidates only roughly. The reference point is the worst
-    of all in every other cost, and in quality `floor` (the cost of a classic model) when any reaches better than that:
-    networks that a linear model beats are no finalists, nor are those with `MOST_ERRORS` times the errors of the best.
-    """
-    everyone = standings.longest()
-    left = [entry for entry in everyone if entry.violation == 0] or everyone[:1]
-    if not left:
-        return []
-    bounds = [bound for bound in (floor, _far_from_best(standings.goal, left)) if bound is not None]
-    points = _scaled(standings.goal, left, min(bounds, default=None))
-    volumes = dict(zip([entry.trial for entry in left], points, strict=True))
-    chosen: list[Entry] = []
-    while left and len(chosen) < count:
-        layer = _undominated(left)
-        chosen += _most_volume(layer, volumes, count - len(chosen), first=not chosen)
-        left = [entry for entry in left if entry not in layer]
-    return chosen
-
-
-def _far_from_best(goal: Goal, entries: Sequence[Entry]) -> float | None:
-    """The cost of so many times the errors of the best; None where quality is no objective, or no share of answers."""
-    metric = goal.objectives[_lead(goal)].metric
-    if metric not in SHARES:
-        return None
-    best = entries[0].measurements[metric]
-    return MOST_ERRORS * (1 - (best.value if best.low is None else best.low)) - 1
-
-
-def _most_volume(layer: Sequence[Entry], points: Mapping[TrialId, Costs], count: int, *, first: bool) -> list[Entry]:
-    """At most `count` of one front, greedily by hypervolume; `first` lets its best begin, whatever it adds."""
-    chosen: list[Entry] = []
-    left, volume = list(layer), 0.0
-    while left and len(chosen) < count:
-        volumes = [_hypervolume([points[entry.trial] for entry in [*chosen, one]]) for one in left]
-        best = 0 if first and not chosen else max(range(len(left)), key=lambda i: volumes[i])
-        if volumes[best] <= volume + 1e-9 and not (first and not chosen):
-            break
-        volume = volumes[best]
-        chosen.append(left.pop(best))
-    return chosen
-
-
-def _scaled(goal: Goal, entries: Sequence[Entry], floor: float | None) -> list[Costs]:
-    """Costs on [0, 1]-like scales with the reference point at 1 in each; logarithmic where the metric is."""
-    columns = []
-    for index, objective in enumerate(goal.objectives):
-        column = [spread_scale(goal, entry.costs)[index] for entry in entries]
-        low, high, margin = min(column), max(column), 1.1
-        if index == _lead(goal) and METRICS[objective.metric].quality and floor is not None and low < floor < high:
-            high, margin = floor, 1.0
-        columns.append([(value - low) / (((high - low) or 1.0) * margin) for value in column])
-    return list(zip(*columns, strict=True))
-
-
-def _hypervolume(points: Sequence[Costs]) -> float:
-    inside = [point for point in points if all(value < 1 for value in point)]
-    if not inside:
-        return 0.0
-    if len(inside[0]) == 1:
-        return 1 - min(point[0] for point in inside)
-    import moocore
-    import numpy
-
-    return float(moocore.hypervolume(numpy.array(inside), ref=[1.0] * len(inside[0])))
-
-
-def quality(goal: Goal) -> Objective:
-    """The objective that says how good a network is: the first one that needs training, else accuracy."""
-    for objective in goal.objectives:
-        if METRICS[objective.metric].quality:
-            return objective
-    return Objective("accuracy", "max")
 
 
 def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
@@ -240,7 +157,7 @@ def winner(goal: Goal, finished: Mapping[TrialId, Measurements]) -> TrialId:
     """
     best_violation = min(goal.violation(m) for m in finished.values())
     inside = {t: m for t, m in finished.items() if goal.violation(m) == best_violation}
-    measure = quality(goal)
+    measure = goal.quality
     best = min(inside, key=lambda t: (_cost(measure, inside[t]), t))
     cheaper = next((o for o in goal.objectives if o.metric != measure.metric), None)
     if cheaper is None:

@@ -15,13 +15,11 @@ from heapq import heapreplace
 from typing import Any
 
 from netwright.core.errors import RunVersion
-from netwright.core.trial import Fidelity, epochs_a_pass
+from netwright.core.trial import DECAY_SHARE, Fidelity, epochs_a_pass
 
 IMAGES_OF_A_FULL_TRAINING = 300_000
 FEWEST_PASSES, MOST_PASSES = 6, 60
 FINAL_SHARE = 0.3
-DECAY_SHARE = 0.2
-"""What a rung trains beyond its epochs: the decay branch that is scored (`training.fit`)."""
 FINALISTS_TO_AFFORD = 4
 ETA = 3
 LOWEST = 25

@@ -37,7 +37,7 @@ from netwright.ledger.blobs import Blobs
 from netwright.ledger.filesystem import probe_writable
 from netwright.ledger.lock import RunLock
 from netwright.ledger.sqlite import SqliteLedger
-from netwright.spaces.catalog import find_space
+from netwright.spaces.catalog import SpaceMaker, find_space
 from netwright.spaces.catalog import make_space as catalog_space
 from netwright.spaces.space import Space
 
@@ -49,9 +49,6 @@ LIBRARIES = ("torch", "numpy", "scikit-learn", "onnxruntime")
 
 OpenData = Callable[[Settings, Path, str | None], Dataset]
 """Opens the data of settings in a folder; with a fingerprint, refuses any other data and leaves the folder alone."""
-
-MakeSpace = Callable[[TaskSpec], Space]
-"""A space that was given from Python, for the task of the data."""
 
 
 @dataclass(slots=True)
@@ -88,7 +85,7 @@ def open_run(
     open_data: OpenData,
     stack: ExitStack,
     *,
-    make_space: MakeSpace | None,
+    make_space: SpaceMaker | None,
     allow_changed: bool,
     head_start: float,
 ) -> Opened:
@@ -161,7 +158,7 @@ def _seconds_so_far(ledger: Ledger) -> float:
     return seconds
 
 
-def _named_space(settings: Settings) -> MakeSpace:
+def _named_space(settings: Settings) -> SpaceMaker:
     return _space_from_python if settings.space == PYTHON_SPACE else find_space(settings.space or "")
 
 

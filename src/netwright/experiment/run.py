@@ -23,7 +23,7 @@ from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
 from netwright.experiment.closing import Closing
 from netwright.experiment.desk import Desk
-from netwright.experiment.opening import MakeSpace, OpenData, Opened, open_run
+from netwright.experiment.opening import OpenData, Opened, open_run
 from netwright.experiment.outcome import outcome
 from netwright.experiment.page import write_page
 from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
@@ -34,6 +34,7 @@ from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
 from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
 from netwright.reports.verdict import verdict
+from netwright.spaces.catalog import SpaceMaker
 
 LONGEST_TRIAL_SHARE = 0.4
 LONGEST_TRIAL_SECONDS = 3600.0
@@ -78,7 +79,7 @@ def run_search(
     out: Path,
     open_data: OpenData,
     *,
-    make_space: MakeSpace | None = None,
+    make_space: SpaceMaker | None = None,
     allow_changed: bool = False,
     head_start: float = 0.0,
     quiet: bool = False,

@@ -11,16 +11,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from netwright.core.candidate import Candidate
-from netwright.core.errors import CandidateError
 from netwright.core.seeding import derive
 from netwright.core.trial import Fidelity, Proposal, TrialId, epochs_a_pass
-from netwright.experiment.choice import Entry, Standings, candidate_key, finalists, quality
+from netwright.experiment.choice import Entry, Standings, candidate_key
 from netwright.experiment.desk import Desk
 from netwright.experiment.errand import errand
+from netwright.experiment.finalists import lineup
 from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder, makespan, share_out
 from netwright.experiment.opening import Opened
 from netwright.loop import Ended, Loop
@@ -28,7 +28,6 @@ from netwright.strategies import Listed, Source, make_strategy
 
 CLOSING_SECONDS = 8.0
 """Kept back from a budget of time for measuring, test, export and report."""
-MOST_FINALISTS = 8
 MARGIN = 1.15
 """Trainings are expected to take so many times what their candidates' own trials say."""
 LONGER = 2
@@ -204,7 +203,7 @@ class Stages:
                 key = candidate_key(result.proposal.candidate)
                 before[key] = max(before.get(key, 0), result.proposal.fidelity.epochs)
         best = self._best_random()
-        random = next((entry for entry in chosen if best is not None and entry.trial == best.trial), None)
+        random = best and next((e for e in chosen if e.trial == best.trial or e.candidate == best.candidate), None)
         return [
             Proposal(
                 entry.proposal.candidate,
@@ -219,43 +218,16 @@ class Stages:
         ]
 
     def _chosen(self) -> list[Entry]:
-        """Candidates worth a full training, the most promising first; the best random one is never far behind.
-
-        Augmentation pays in long trainings only, so a short search turns away from it. Whoever has none and overfits
-        is trained with that of the hand-made network; the first in both ways.
-        """
+        """Candidates worth a full training; networks that a linear model beats are none."""
         linear = self.desk.baseline("linear")
-        floor = quality(self.opened.goal).cost(linear.event.measurements) if linear else None
-        chosen = finalists(self._standings("search"), MOST_FINALISTS, floor)
-        random = self._best_random()
-        if random is not None:
-            rest = [entry for entry in chosen[1:] if entry.candidate != random.candidate]
-            chosen = [*chosen[:1], *([random] if chosen[0].candidate != random.candidate else []), *rest]
-        found: list[Entry] = []
-        twin = self._augmented(chosen[0]) if chosen and chosen[0].overfits else None
-        for place, entry in enumerate(chosen):
-            augmented = self._augmented(entry) if place and entry.overfits else None
-            found.append(augmented or entry)
-        found[2:2] = [twin] if twin else []
-        distinct = {entry.candidate: entry for entry in reversed(found)}
-        return [entry for entry in found if distinct[entry.candidate] is entry][:MOST_FINALISTS]
-
-    def _augmented(self, entry: Entry) -> Entry | None:
-        """The same candidate with the hand-made network's augmentation; None where it has its own, or cannot."""
-        wanted, candidate = self.opened.reference.recipe.get("augment", "none"), entry.proposal.candidate
-        if candidate.recipe.get("augment") != "none" or wanted == "none":
-            return None
-        decisions = {
-            address: wanted if address.startswith("recipe/") and address.endswith("/augment") else value
-            for address, value in candidate.decisions.items()
-        }
-        try:
-            augmented = self.opened.space.replay(decisions)
-        except CandidateError:
-            return None
-        if augmented.recipe == candidate.recipe:
-            return None
-        return replace(entry, proposal=replace(entry.proposal, candidate=augmented))
+        floor = self.opened.goal.quality.cost(linear.event.measurements) if linear else None
+        return lineup(
+            self._standings("search"),
+            self._best_random(),
+            floor,
+            space=self.opened.space,
+            reference=self.opened.reference,
+        )
 
     def _best_random(self) -> Entry | None:
         """The best random trial of the rival where there is one, else of the search."""

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from netwright.core.history import Trial
 from netwright.core.measurement import Measurement, Split
-from netwright.core.metrics import METRICS
+from netwright.core.metrics import METRICS, QUALITY
 from netwright.core.seeding import derive
 from netwright.core.trial import FINISHED, TrialId
 from netwright.reports import quality, words
-from netwright.reports.view import APART, QUALITY, RunView
+from netwright.reports.view import APART, RunView
 
 Outcome = Literal["beats", "equal", "worse"]
 

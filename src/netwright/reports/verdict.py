@@ -14,6 +14,7 @@ from math import sqrt
 
 from netwright.core.history import Trial
 from netwright.core.measurement import Measurement
+from netwright.core.metrics import QUALITY
 from netwright.core.text import plain, public
 from netwright.core.trial import FINISHED, OPEN, TrialId
 from netwright.reports import quality, words
@@ -28,7 +29,7 @@ from netwright.reports.comparison import (
     ratios,
     rival_name,
 )
-from netwright.reports.view import QUALITY, RunView
+from netwright.reports.view import RunView
 
 CLEARLY = 1.05  # two networks differ in a cost when one has that many times the cost of the other
 MUCH = 1.5  # a finalist is remarked on only when it is that many times smaller than the winner

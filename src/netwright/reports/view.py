@@ -40,14 +40,12 @@ from numpy.typing import NDArray
 
 from netwright.core.history import History, Trial
 from netwright.core.measurement import Split
+from netwright.core.metrics import QUALITY
 from netwright.core.objective import Goal, Objective
 from netwright.core.task import TaskSpec
 from netwright.core.trial import TrialId
 
 Image = NDArray[np.uint8]
-
-QUALITY = frozenset({"accuracy", "balanced_accuracy", "auc", "loss"})
-"""Metrics that say how good the answers are; every other metric is a cost."""
 
 APART = frozenset({"baseline", "rival", "final", "probe", "test"})
 """Sources of trials that are not the search's own."""
@@ -92,11 +90,8 @@ class RunView:
 
     @property
     def metric(self) -> Objective:
-        """What quality means here: the first objective that says how good the answers are (`QUALITY`), else accuracy."""
-        for objective in self.goal.objectives:
-            if objective.metric in QUALITY:
-                return objective
-        return Objective("accuracy", "max")
+        """What quality means here."""
+        return self.goal.quality
 
     @property
     def costs(self) -> tuple[Objective, ...]:

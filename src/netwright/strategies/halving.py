@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
-from netwright.core.metrics import METRICS
+from netwright.core.metrics import QUALITY
 from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
 from netwright.strategies.base import Source, Strategy, Told
 from netwright.strategies.population import Result, result_of
@@ -121,7 +121,7 @@ class Halving(Source):
         feasible = [i for i, record in enumerate(records) if record.result.violation == 0]
         worst = int(self.hopeless * len(feasible))
         objectives = self.inner.goal.objectives
-        trained = [k for k, objective in enumerate(objectives) if METRICS[objective.metric].quality]
+        trained = [k for k, objective in enumerate(objectives) if objective.metric in QUALITY]
         if not worst or not trained or len(objectives) == 1:
             return set()
         ranked = (sorted(feasible, key=lambda i: records[i].result.costs[k])[-worst:] for k in trained)

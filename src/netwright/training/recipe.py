@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from netwright.core.candidate import Scalar
+from netwright.core.trial import DECAY_SHARE
 from netwright.spaces.recipe import Recipe, check_recipe
 
 SMALLEST_BATCH = 16
@@ -93,8 +94,8 @@ def trunk_factor(recipe: TrainingRecipe, steps_an_epoch: int, step: int) -> floa
 
 
 def decay_steps(epochs: int, steps_an_epoch: int) -> int:
-    """Length of the decay branch at a rung of `epochs`: a fifth of its steps."""
-    return max(1, round(epochs * steps_an_epoch / 5))
+    """Steps of the decay branch at a rung of `epochs`."""
+    return max(1, round(epochs * steps_an_epoch * DECAY_SHARE))
 
 
 def decay_factor(length: int, step: int) -> float:
