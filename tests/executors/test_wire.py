@@ -59,11 +59,12 @@ def test_a_record_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         lines.feed(b"xx")
 
 
-@given(records, st.none() | records, st.integers(0, 2**64 - 1))
-def test_a_job_survives(settings: dict[str, object], proposal: dict[str, object] | None, seed: int) -> None:
-    job = Job(
-        1, 2, "train", settings, proposal, seed, Path("/runs/work/000001-2"), {"checkpoint": Path("/runs/blobs/a")}
-    )
+@given(records, st.none() | records, st.integers(0, 2**64 - 1), st.none() | st.just(Path("/run/partial/000001")))
+def test_a_job_survives(
+    settings: dict[str, object], proposal: dict[str, object] | None, seed: int, keep: Path | None
+) -> None:
+    inputs = {"checkpoint": Path("/run/blobs/a")}
+    job = Job(1, 2, "train", settings, proposal, seed, Path("/run/work/000001-2"), inputs, keep)
     assert job_from_json(Lines().feed(encode(job_to_json(job)))[0]) == job
 
 

@@ -111,16 +111,21 @@ def test_an_image_that_changed(small: FinishedRun, tmp_path: Path) -> None:
     assert call("search", pictures, "--trials", "3", "--out", run, "--allow-changed").code == 0, "the folder moved"
     Image.fromarray(np.full((8, 8), 7, np.uint8)).save(pictures / "light" / "000.png")
     data, known = contents(run / "data"), ids(run)
+    under_way = run / "partial" / "000999"
+    under_way.parent.mkdir(exist_ok=True)
+    under_way.write_bytes(b"a training on the images as they were")
 
     done = call("search", pictures, "--trials", "5", "--out", run)
     refused(done, 4, "data", "--allow-changed")
     assert contents(run / "data") == data
+    assert under_way.exists()
     assert ids(run) == known
 
     allowed = call("search", pictures, "--trials", "5", "--out", run, "--allow-changed")
     assert allowed.code == 0, allowed.err
     assert contents(run / "data") != data
     assert len(ids(run)) > len(known)
+    assert not under_way.exists()
 
 
 @pytest.mark.fault(18)

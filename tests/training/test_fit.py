@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from netwright.core.job import Diverged, OutOfMemory
 from netwright.training.checkpoint import load_checkpoint, save_checkpoint
 from netwright.training.fit import Fitted, fit
 from netwright.training.hooks import Hook
-from netwright.training.predict import logits, softmax
+from netwright.training.predict import gather, logits, softmax
 
 from .small import Small, digits, network
 
@@ -318,3 +319,22 @@ def test_no_validation_split_leaves_the_curve_empty() -> None:
     data = digits(200)
     data.split[data.split == 1] = 0
     assert train(data, epochs=1).curve[0]["validation"] == {}
+
+
+def test_a_pass_in_three_epochs_shows_every_image_once(data: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[np.ndarray] = []
+    ends: list[int] = []
+
+    def recorded(images: Any, indices: np.ndarray, device: Any) -> Tensor:
+        shown.append(indices)
+        return gather(images, indices, device)
+
+    monkeypatch.setattr("netwright.training.fit.epochs_a_pass", lambda images: 3)
+    monkeypatch.setattr("netwright.training.fit.gather", recorded)
+    train(data, epochs=6, report=lambda record: ends.append(len(shown)) or "go")
+    epochs = [np.concatenate(shown[low:high]) for low, high in pairwise([0, *ends])]
+    images = data.indices("train")
+    assert all(abs(len(epoch) - len(images) / 3) < 1 for epoch in epochs)
+    first, second = np.concatenate(epochs[:3]), np.concatenate(epochs[3:])
+    assert sorted(first) == sorted(second) == sorted(images)
+    assert not np.array_equal(first, second), "the next pass has an order of its own"
