@@ -54,7 +54,16 @@ class Bench:
             assert entry is not None
             standings.add(entry)
         self.results: dict[int, Result] = {}
-        self.loop: Any = SimpleNamespace(book=Book(), began={}, spent=lambda: self.spent)
+        self.facts: dict[str, Any] = {}
+        self.loop: Any = SimpleNamespace(
+            book=Book(),
+            began={},
+            spent=lambda: self.spent,
+            add=lambda name, source: None,
+            run=self._train,
+            interrupted=False,
+            cancel=lambda reason: None,
+        )
         settings = SimpleNamespace(budget=budget, rival=rival, epochs=epochs)
         opened: Any = SimpleNamespace(
             settings=settings,
@@ -62,11 +71,19 @@ class Bench:
             goal=GOAL,
             reference=proposal("", 1, "").candidate,
             space=None,
+            fact=self.facts.get,
+            note=self.facts.__setitem__,
         )
         desk: Any = SimpleNamespace(
             standings={"search": standings, "rival": standings}, results=self.results, baseline=lambda role: None
         )
         self.stages = Stages(opened, desk, self.loop, LADDER)
+
+    def _train(self, names: list[str], until: object) -> None:
+        """Whatever the stage plans is finished at once."""
+        for record in self.facts["stage"]["proposals"]:
+            trial = 10 + len(self.results)
+            self.results[trial] = Result("final", Proposal.from_json(record), finished(trial, 0.96, 3_000))
 
     def over(self, seconds: float) -> bool:
         self.spent = Spent(seconds, 2 * seconds)
@@ -130,3 +147,31 @@ def test_in_a_short_time_the_first_and_the_random_one_are_trained_for_less() -> 
     bench = Bench(Budget(seconds=600))
     bench.spent = Spent(600 - 8 - 3, 1_000)
     assert bench.planned() == {"network 1": (5, "finalist"), "network 3": (5, "random")}
+
+
+def test_all_that_were_ever_trained_to_the_end_are_considered() -> None:
+    bench = Bench(Budget(seconds=600))
+    bench.results[9] = Result("final", proposal("found earlier", 20, "final"), finished(9, 0.97, 3_000))
+    assert bench.stages.final() == [9, 11, 12, 13]
+
+
+def test_a_stage_that_was_cut_off_is_gone_on_with_until_the_search_goes_on() -> None:
+    bench = Bench(Budget(seconds=600))
+    bench.loop.book.assigned["search"] = 30
+    first = bench.stages._stage()
+    assert first is not None
+    assert bench.stages._stage() == first
+    bench.loop.book.assigned["search"] = 31
+    second = bench.stages._stage()
+    assert second is not None
+    assert (first["number"], second["number"]) == (1, 2)
+
+
+def test_after_a_stage_that_was_tested_comes_another() -> None:
+    bench = Bench(Budget(seconds=600))
+    first = bench.stages._stage()
+    assert first is not None
+    bench.facts["outcome"] = {"stage": first["number"]}
+    second = bench.stages._stage()
+    assert second is not None
+    assert second["number"] == 2

@@ -201,6 +201,18 @@ def test_what_is_cancelled_is_asked_again(tmp_path: Path) -> None:
     assert len(only(ledger, Asked)) == 2
 
 
+def test_a_shelved_trial_stays_open_and_is_given_to_nobody(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    proposals = [point(1, 0, 0, 0, 0, 0), point(2, 0, 0, 0, 0, 0)]
+    ledger.append([Asked("list", ((1, proposals[0]), (2, proposals[1])))])
+    loop = toy_loop(tmp_path, ledger, InlineExecutor(train))
+    loop.restore({"list": Listed("list", proposals)})
+    loop.shelved = {1}
+    assert loop.run(["list"], lambda loop: False).why == "done"
+    assert [started.trial for started in only(ledger, Started)] == [2]
+    assert list(loop.book.open) == [1]
+
+
 @pytest.mark.fault(1)
 def test_a_trial_that_ran_at_three_deaths_of_the_driver_is_not_tried_again(tmp_path: Path) -> None:
     ledger = MemoryLedger()

@@ -34,6 +34,20 @@ def ledger(folder: Path) -> list[Event]:
     return [stored.event for stored in read(path)] if path.exists() else []
 
 
+def kill_at(driver: subprocess.Popen[bytes], folder: Path, length: int, rng: random.Random) -> bool:
+    """Kill it soon after its ledger has `length` events; False when it ended by itself before that."""
+    patience = time.monotonic() + 30
+    while len(ledger(folder)) < length and time.monotonic() < patience:
+        time.sleep(rng.random() * 0.05)
+        if driver.poll() is not None:
+            _, errors = driver.communicate()
+            assert driver.returncode == 0, errors.decode()
+            return False
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    return True
+
+
 def finished(events: list[Event]) -> list[Finished]:
     return [event for event in events if isinstance(event, Finished)]
 
@@ -47,13 +61,7 @@ def test_fifty_kills_lose_and_repeat_nothing(tmp_path: Path) -> None:
     kills = 0
     while kills < 50:
         driver = drive(folder, "--trials", "100000", "--executor", "local", "--pause", "0.01")
-        wanted = len(seen) + rng.randrange(4, 25)
-        patience = time.monotonic() + 30
-        while len(ledger(folder)) < wanted and time.monotonic() < patience:
-            time.sleep(rng.random() * 0.05)
-            assert driver.poll() is None, driver.stderr.read().decode() if driver.stderr else ""
-        os.kill(driver.pid, signal.SIGKILL)
-        driver.communicate()
+        assert kill_at(driver, folder, len(seen) + rng.randrange(4, 25), rng)
         kills += 1
         events = ledger(folder)
         assert events[: len(seen)] == seen
@@ -78,16 +86,10 @@ def test_inline_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     assert ended(drive(whole, "--trials", "60")) == 0
     rng = random.Random(3)
     killed = tmp_path / "killed"
-    while True:
-        driver = drive(killed, "--trials", "60", "--pause", "0.03")
-        try:
-            driver.wait(0.3 + rng.random() * 0.5)
-        except subprocess.TimeoutExpired:
-            os.kill(driver.pid, signal.SIGKILL)
-            driver.communicate()
-        else:
-            driver.communicate()
-            break
+    while kill_at(
+        drive(killed, "--trials", "60", "--pause", "0.03"), killed, len(ledger(killed)) + rng.randrange(8, 40), rng
+    ):
+        pass
     one, two = ledger(whole), ledger(killed)
     assert [event for event in one if isinstance(event, Asked)] == [event for event in two if isinstance(event, Asked)]
     assert [(event.trial, event.measurements["accuracy"]) for event in finished(one)] == [
