@@ -10,7 +10,9 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,20 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a smoke test: tiny sizes, nothing kept")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the kept results")
+    parser.add_argument("--runs", type=Path, help="keep the folders of runs here (default: they are removed)")
     return parser
+
+
+@contextmanager
+def run_folder(given: argparse.Namespace, name: str) -> Iterator[Path]:
+    """The folder of a run: `name` in that of `--runs`, where a run that was cut off goes on; else a temporary one."""
+    if given.runs is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    else:
+        folder = given.runs / name
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
 
 
 class Results:

@@ -8,6 +8,7 @@ The protocol, and what is fair about it and what is not, is in README.md beside 
 
 from __future__ import annotations
 
+import argparse
 import math
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from typing import Any
 
 import moocore
 import numpy as np
-from common import Results, arguments, machine, mean_interval, netwright, print_table, spread
+from common import Results, arguments, machine, mean_interval, netwright, print_table, run_folder, spread
 from fashion_rival import FULL_PASSES, WORKERS, retrain, search
 from runs import read_run
 
@@ -40,9 +41,9 @@ def main() -> None:
     budget, seeds = (100.0, 1) if given.quick else (given.cpu_seconds, given.seeds)
     results = Results("fashion_mnist", given)
     runs = {
-        "netwright": lambda seed: ours(given.data, budget, seed),
+        "netwright": lambda seed: ours(given, budget, seed),
         "Optuna NSGA-II": lambda seed: rival(given.data, budget, seed, 1 if given.quick else FULL_PASSES),
-        "random search": lambda seed: ours(given.data, budget, seed, "--strategy", "random"),
+        "random search": lambda seed: ours(given, budget, seed, "random"),
     }
     kept: dict[str, list[dict[str, Any]]] = {name: [] for name in runs}
     for seed in range(seeds):  # all of one seed before the next: the columns of a seed see the same machine
@@ -103,12 +104,13 @@ def best_under_bounds(networks: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     return chosen
 
 
-def ours(data: str, budget: float, seed: int, *words: str) -> dict[str, Any]:
+def ours(given: argparse.Namespace, budget: float, seed: int, strategy: str | None = None) -> dict[str, Any]:
     """netwright's own command; three of its finalists by the rule that picks the rival's."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
+    words = () if strategy is None else ("--strategy", strategy)
+    with run_folder(given, f"fashion_mnist-{seed}-{strategy or 'default'}") as folder:
+        out = folder / "run"
         netwright(
-            *("search", data, "--out", out, "--cpu-seconds", f"{budget:g}", "--workers", str(WORKERS)),
+            *("search", given.data, "--out", out, "--cpu-seconds", f"{budget:g}", "--workers", str(WORKERS)),
             *("--limit", f"parameters<={BOUNDS[-1]}", "--seed", str(seed), *words),
         )
         run = read_run(out)

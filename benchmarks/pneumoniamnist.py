@@ -8,11 +8,11 @@ for 28 x 28 pixels, AUC 0.944 for ResNet-18, 0.947 for AutoKeras, 0.942 for auto
 
 from __future__ import annotations
 
-import tempfile
+import argparse
 from pathlib import Path
 from typing import Any
 
-from common import Results, arguments, machine, mean_interval, netwright, print_table
+from common import Results, arguments, machine, mean_interval, netwright, print_table, run_folder
 from runs import read_run
 
 ROLES = {"winner": "netwright", "handmade": "hand-made network", "linear": "logistic regression", "forest": "forest"}
@@ -27,7 +27,7 @@ def main() -> None:
     minutes, seeds = (0.5, 1) if given.quick else (given.minutes, given.seeds)
     results = Results("pneumoniamnist", given)
     kept = [
-        results.once(f"{minutes:g} minutes, seed {seed}", lambda seed=seed: search(given.data, minutes, seed))
+        results.once(f"{minutes:g} minutes, seed {seed}", lambda seed=seed: search(given, minutes, seed))
         for seed in range(seeds)
     ]
     print(f"{machine()}; {minutes:g} minutes each, seeds 0 to {seeds - 1}")
@@ -48,12 +48,12 @@ def main() -> None:
     print_table(["model", "seed", "test AUC", "validation AUC", "test accuracy (90 %)", "parameters"], rows)
 
 
-def search(data: Path, minutes: float, seed: int) -> dict[str, Any]:
+def search(given: argparse.Namespace, minutes: float, seed: int) -> dict[str, Any]:
     """One search."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
+    with run_folder(given, f"pneumoniamnist-{seed}") as folder:
+        out = folder / "run"
         netwright(
-            *("search", data, "--out", out, "--minutes", str(minutes), "--workers", "2", "--seed", str(seed)),
+            *("search", given.data, "--out", out, "--minutes", str(minutes), "--workers", "2", "--seed", str(seed)),
             *("--objective", "auc", "--objective", "parameters"),
         )
         return read_run(out)

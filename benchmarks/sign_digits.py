@@ -9,14 +9,14 @@ So every image is tested exactly once, by a network that saw no image of its stu
 
 from __future__ import annotations
 
+import argparse
 import csv
 import random
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Results, arguments, machine, netwright, print_table
+from common import Results, arguments, machine, netwright, print_table, run_folder
 from runs import read_run
 
 from netwright.evaluation.metrics import wilson
@@ -38,7 +38,7 @@ def main() -> None:
     kept = [
         results.once(
             f"{minutes:g} minutes, seed {seed}, fold {fold}",
-            lambda seed=seed, fold=fold: search(given.data, given.groups, minutes, seed, fold),
+            lambda seed=seed, fold=fold: search(given, minutes, seed, fold),
         )
         for seed in range(given.seeds)
         for fold in range(folds)
@@ -66,13 +66,13 @@ def row(name: str, found: list[dict[str, Any]], kept: list[dict[str, Any]]) -> l
     return [name, accuracy, f"{images:,}", over("parameters", ",.0f"), over("latency", ".3f")]
 
 
-def search(data: Path, groups: Path, minutes: float, seed: int, fold: int) -> dict[str, Any]:
+def search(given: argparse.Namespace, minutes: float, seed: int, fold: int) -> dict[str, Any]:
     """One search on one split."""
-    with tempfile.TemporaryDirectory() as folder:
-        split, out = Path(folder) / "split.csv", Path(folder) / "run"
-        images = write_split(groups, split, seed, fold)
+    with run_folder(given, f"sign_digits-{seed}-{fold}") as folder:
+        split, out = folder / "split.csv", folder / "run"
+        images = write_split(given.groups, split, seed, fold)
         netwright(
-            *("search", data, "--split", split, "--out", out, "--minutes", str(minutes), "--workers", "2"),
+            *("search", given.data, "--split", split, "--out", out, "--minutes", str(minutes), "--workers", "2"),
             *("--seed", str(seed * FOLDS + fold)),
         )
         return {**read_run(out), "images": images}
