@@ -175,8 +175,9 @@ def test_overfitting_is_told_from_losses_that_can_be_compared(
     train: float | None, validation: float | None, smoothing: float, overfits: bool
 ) -> None:
     one = Proposal(Candidate("network", Architecture((), "a"), {"label_smoothing": smoothing}), Fidelity(1))
-    notes = {"train_loss": train, "validation_loss": validation}
-    found = entry_of(GOAL, one, Finished(1, "completed", measured(0.9, 10), notes=notes))
+    losses = {} if validation is None else {"loss": Measurement(validation, "nats", split="validation")}
+    event = Finished(1, "completed", {**measured(0.9, 10), **losses}, notes={"train_loss": train})
+    found = entry_of(GOAL, one, event)
     assert found is not None and found.overfits == overfits
 
 

@@ -30,10 +30,12 @@ def entry(trial: int, candidate: Candidate, *, overfits: bool = False, origin: s
     measurements = {
         "accuracy": Measurement(0.9 + 0.01 * trial, split="validation"),
         "parameters": Measurement(1_000.0 * 3**trial, source="computed"),
+        "loss": Measurement(0.3 if overfits else 0.1, "nats", split="validation"),
     }
-    notes = {"train_loss": 0.1, "validation_loss": 0.3 if overfits else 0.1}
     found = entry_of(
-        GOAL, Proposal(candidate, Fidelity(1), origin=origin), Finished(trial, "completed", measurements, notes=notes)
+        GOAL,
+        Proposal(candidate, Fidelity(1), origin=origin),
+        Finished(trial, "completed", measurements, notes={"train_loss": 0.1}),
     )
     assert found is not None
     return found

@@ -113,7 +113,6 @@ def train(job: Job, report: Report) -> Evaluated:
         "epochs": len(fitted.curve),
         "resumed": checkpoint is not None,
         "train_loss": fitted.curve[-1]["train_loss"],
-        "validation_loss": fitted.curve[-1]["validation"]["loss"],
     }
     return Evaluated(measured, artefacts, notes)
 

@@ -14,7 +14,7 @@ from netwright.core.pareto import Costs, dominates
 from netwright.core.trial import Proposal, TrialId
 
 OVERFITTED = 1.25
-"""A candidate overfits when its loss on validation images is so many times that in training."""
+"""A candidate overfits when its loss on validation images is so many times that in its last epoch of training."""
 KEPT_OF_A_RUNG = 8
 
 
@@ -63,11 +63,14 @@ def entry_of(goal: Goal, proposal: Proposal, event: Finished) -> Entry | None:
 
 
 def _overfits(proposal: Proposal, event: Finished) -> bool:
-    """Whether the loss on validation images is far above that in training, where the two can be compared."""
-    train, validation = event.notes.get("train_loss"), event.notes.get("validation_loss")
+    """Whether the loss on validation images is far above that in training, where the two can be compared.
+
+    The loss of the network as it is scored: that within a training, at its full learning rate, rises and falls.
+    """
+    train, validation = event.notes.get("train_loss"), event.measurements.get("loss")
     if train is None or validation is None or proposal.candidate.recipe.get("label_smoothing"):
         return False
-    return bool(validation > OVERFITTED * train)
+    return bool(validation.value > OVERFITTED * train)
 
 
 @dataclass(slots=True)
