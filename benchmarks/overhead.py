@@ -1,17 +1,20 @@
-"""What a trial costs beyond its own training, with two workers: netwright beside Optuna on journal storage.
+"""What a trial costs beyond its own training, with two workers: netwright beside Optuna on journal storage and Ray Tune.
 
     python benchmarks/overhead.py [--seeds 5] [--trials 200] [--seconds 0.2]
 
 The training is a sleep of fixed length in both, so two workers do at best 2 / seconds trials a second; overhead is
 `workers x wall / trials - seconds`, taken after the first tenth of the trials, which leaves out the start of either.
 netwright forks a process for each trial (isolation, deadline, memory cap), records its events and hands on a report;
-Optuna's two processes, each a loop of its own, ask, note and tell through one journal file. Both draw random
-points of six decisions, so that the cost of the sampler stays out.
+Optuna's two processes, each a loop of its own, ask, note and tell through one journal file. Ray Tune drives two
+processes of its own from here, an actor a trial. All draw random points of six decisions, so that the cost of the
+sampler stays out. Ray Tune is left out where it is not installed (`pip install 'ray[tune]==2.60.0'`) or does not start.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
+import os
 import tempfile
 import time
 from functools import partial
@@ -42,8 +45,11 @@ def main() -> None:
     trials, seeds = (20, 1) if given.quick else (given.trials, given.seeds)
     results = Results("overhead", given)
     overhead: dict[str, list[float]] = {}
+    runs = {"netwright": ours, "Optuna": optuna_run}
+    if importlib.util.find_spec("ray") is not None:
+        runs["Ray Tune"] = ray_run
     for seed in range(seeds):
-        for name, run in (("netwright", ours), ("Optuna", optuna_run)):
+        for name, run in runs.items():
             record = results.once(
                 f"{name}, {trials} trials of {given.seconds} s, seed {seed}",
                 lambda run=run, seed=seed: {"ms": timed(run, seed, trials, given.seconds)},
@@ -115,6 +121,32 @@ def optuna_worker(path: str, seed: int, trials: int, seconds: float) -> None:
 
     stop = optuna.study.MaxTrialsCallback(trials, states=None)
     study.optimize(train, callbacks=[stop])
+
+
+def ray_run(folder: Path, seed: int, trials: int, seconds: float) -> list[float]:
+    """The same with Ray Tune's random search in two processes; each training says when it ended."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+    from ray import tune
+
+    def train(config: dict[str, int]) -> None:
+        time.sleep(seconds)
+        tune.report({"accuracy": sum(config.values()) / 18, "ended": time.time()})
+
+    ray.init(num_cpus=WORKERS, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
+    try:
+        tuner = tune.Tuner(
+            train,
+            param_space={f"slot{slot}": tune.randint(0, 4) for slot in range(6)},
+            tune_config=tune.TuneConfig(
+                num_samples=trials,
+                search_alg=tune.search.BasicVariantGenerator(max_concurrent=WORKERS, random_state=seed),
+            ),
+            run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
+        )
+        return [result.metrics["ended"] for result in tuner.fit()]
+    finally:
+        ray.shutdown()
 
 
 if __name__ == "__main__":
