@@ -138,6 +138,7 @@ def test_a_space_that_changed(small: FinishedRun, tmp_path: Path) -> None:
     command = ("search", pictures, *options, "--out", run)
     assert call(*command, "--trials", "2").code == 0
     known = ids(run)
+    refused(call("search", pictures, "--trials", "3", "--out", run), 4, "run only when it is named", str(file))
     file.write_text(calm.replace("256", "64"))
     refused(call(*command, "--trials", "3"), 4, "space", "--allow-changed")
     assert ids(run) == known
@@ -180,9 +181,11 @@ def test_a_damaged_ledger_is_refused_mended_and_gone_on_with(small: FinishedRun,
 @pytest.mark.fault(19)
 def test_a_damaged_artefact_is_found(small: FinishedRun, tmp_path: Path) -> None:
     run = small.copy(tmp_path)
-    blob = max((path for path in (run / "blobs").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    history = read_history(run)
+    blob = run / "blobs" / history.trials[(history.note("outcome") or {})["winner"]].artefacts["weights"]
     os.chmod(blob, 0o600)
     blob.write_bytes(b"?" + blob.read_bytes()[1:])
+    refused(call("export", run, "--to", tmp_path / "elsewhere"), 5, "damaged", "netwright doctor")
     done = call("doctor", run, "--json")
     assert done.code == 4
     assert len(done.answer["blobs_removed"]) == 1

@@ -67,6 +67,8 @@ def test_changed_content_is_noticed(tmp_path: Path, blobs: Blobs) -> None:
     name = blobs.put(_file(tmp_path, b"weights"))
     blobs.get(name).write_bytes(b"wEights")
     assert not blobs.intact(name)
+    with pytest.raises(StorageError, match="damaged.*netwright doctor"):
+        blobs.get(name)
 
 
 def test_content_from_another_file_system_is_copied_whole(

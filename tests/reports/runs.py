@@ -25,6 +25,7 @@ from netwright.core.task import TaskSpec
 from netwright.core.trial import Continue, Fidelity, Fresh, Proposal
 from netwright.reports.view import Roles, RunView
 
+ROTATED = "3 images carry an EXIF rotation"
 RUNGS = (2, 6, 18)
 FULL = 40
 VALIDATION = 310
@@ -349,7 +350,13 @@ def facts_of(made: Made) -> dict[str, Any]:
             "fingerprint": "9f2c4e11ab03d7c25a6b",
             "licence": "Apache-2.0",
             "findings": [
-                {"severity": "warn", "kind": "rotated", "message": "3 images carry an EXIF rotation", "fix": ""}
+                {"severity": "warn", "message": (said := "3 images carry an EXIF rotation"), "unnamed": said},
+                {"severity": "warn", "message": ROTATED, "unnamed": ROTATED},
+                {
+                    "severity": "warn",
+                    "message": "1 image of 2,062 cannot be read and is left out: 3/IMG_0412.JPG (truncated)",
+                    "unnamed": "corrupt; replace or remove it",
+                },
             ],
         },
     }

@@ -161,6 +161,7 @@ def test_without_images_none_is_in_the_page_and_no_name_of_a_file(view: RunView,
         content = file.read_text(encoding="utf-8")
         assert "data:image" not in content
         assert "IMG_" not in content
+        assert "corrupt; replace or remove it" in content
     assert "data:image" in write_report(view, folder)[0].read_text(encoding="utf-8")
 
 

@@ -20,6 +20,7 @@ FINITE = {
     "inputs": Space([Conv(8), Cell(nodes=4, edge=choose(Conv(), Pool()), inputs=2, join="concat")]),
     "nodes": Space([Conv(8), Cell(nodes=choose(2, 3), edge=choose(Conv(), Pool()))]),
     "numbers": Space([Conv(integer(8, 12)), Dropout(0.1)], Recipe(batch=integer(1, 3), lr=choose(0.1, 0.2))),
+    "some": Space([Conv(8), subset(2, [Conv(kernel=choose(3, 5)), Pool(), choose(Conv(act="silu"), Identity())])]),
     "recipes": Space([Conv(8)], choose(sgd=Recipe(lr=choose(0.1, 1.0)), adamw=Recipe(optimizer="adamw", lr=0.01))),
 }
 
@@ -36,6 +37,9 @@ ENDLESS = Space(
             5,
         ),
         "cell": Cell(nodes=4, edge=choose(Conv(), Pool(), Identity(), Zero()), inputs=2),
+        "some": subset(
+            2, [Conv(kernel=choose(1, 3)), Pool(), Conv(act=choose("relu", "silu")), optional(Dropout(0.1))]
+        ),
         "end": [optional(Dropout(real(0.0, 0.5))), Conv(width=integer(16, 64, log=True))],
     },
     choose(

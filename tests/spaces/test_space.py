@@ -61,6 +61,7 @@ def test_sizes_by_hand():
     assert FINITE["nodes"].size() == 2 + 8
     assert FINITE["inputs"].size() == 2 * 2**2 * 3 * 2**2
     assert FINITE["sometimes"].size() == 2 + 1 + 1
+    assert FINITE["some"].size() == 2 * 1 + 2 * 2 + 1 * 2
     assert FINITE["recipes"].size() == 3
     assert ENDLESS.size() is None
 

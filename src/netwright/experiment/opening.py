@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import socket
 import time
@@ -37,7 +38,7 @@ from netwright.ledger.blobs import Blobs
 from netwright.ledger.filesystem import probe_writable
 from netwright.ledger.lock import RunLock
 from netwright.ledger.sqlite import SqliteLedger
-from netwright.spaces.catalog import SpaceMaker, find_space
+from netwright.spaces.catalog import SpaceMaker, find_space, is_file
 from netwright.spaces.catalog import make_space as catalog_space
 from netwright.spaces.space import Space
 
@@ -104,7 +105,8 @@ def open_run(
     if "settings" in latest:
         settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed)
     before = latest.get("about", {})
-    make_space = make_space or _named_space(settings)  # a wrong name is said before anything is decoded
+    # A wrong name is said before anything is decoded.
+    make_space = make_space or _named_space(settings, anew=given.space is not None)
     data = open_data(settings, folder / "data", None if allow_changed else before.get("data"))
     space = make_space(data.task)
     about = {"data": data.fingerprint, "space": space.fingerprint}
@@ -158,8 +160,17 @@ def _seconds_so_far(ledger: Ledger) -> float:
     return seconds
 
 
-def _named_space(settings: Settings) -> SpaceMaker:
-    return _space_from_python if settings.space == PYTHON_SPACE else find_space(settings.space or "")
+def _named_space(settings: Settings, *, anew: bool) -> SpaceMaker:
+    """The space of the settings. A file is run only where it was named `anew`: what a run folder names is data."""
+    name = settings.space or ""
+    if name == PYTHON_SPACE:
+        return _space_from_python
+    if is_file(name) and not anew:
+        raise RunChanged(
+            "the space of this run is in a file of Python, which is run only when it is named; to go on, add "
+            f"--space {shlex.quote(name)}"
+        )
+    return find_space(name)
 
 
 def _space_from_python(task: TaskSpec) -> Space:

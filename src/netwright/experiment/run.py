@@ -34,7 +34,7 @@ from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
 from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
 from netwright.reports.verdict import verdict
-from netwright.spaces.catalog import SpaceMaker
+from netwright.spaces.catalog import SpaceMaker, is_file
 
 LONGEST_TRIAL_SHARE = 0.4
 LONGEST_TRIAL_SECONDS = 3600.0
@@ -256,10 +256,12 @@ class _Drive:
 def to_go_on(settings: Settings, folder: Path) -> str:
     """The shortest command that goes on with a run, paths as they were given: what is left out keeps its value."""
     if settings.data != ARRAYS and settings.space != PYTHON_SPACE:
-        return shlex.join(["netwright", "search", settings.data, "--out", str(folder)])
+        space = settings.space or ""
+        named = ["--space", space] if is_file(space) else []
+        return shlex.join(["netwright", "search", settings.data, *named, "--out", str(folder)])
     data = "images, labels=labels" if settings.data == ARRAYS else repr(settings.data)
-    space = ", space=space" if settings.space == PYTHON_SPACE else ""
-    return f"nw.search({data}{space}, out={str(folder)!r})"
+    given = ", space=space" if settings.space == PYTHON_SPACE else ""
+    return f"nw.search({data}{given}, out={str(folder)!r})"
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What a person asked for: one record, its defaults, and the rule of what may change when a run goes on.
 
-| may change                                              | may not (unless `--allow-changed`)                       |
+| may change                                              | may not (unless `--allow-changed`; epochs not at all)    |
 |---------------------------------------------------------|----------------------------------------------------------|
 | minutes, trials, cpu_seconds, workers, executor, rival, | data, size, split, groups, space, strategy, objectives,  |
 | images, limits that are tightened or added              | epochs, precision, seed, limits loosened or taken away   |
@@ -121,7 +121,7 @@ def available_cores() -> int:
 def resume(stored: Settings, given: Settings, *, allow_changed: bool) -> Settings:
     """The settings of a run that goes on: those stored, overridden by what was given anew.
 
-    Raises RunChanged, naming every option that must not change, unless `allow_changed`.
+    Raises RunChanged, naming every option that must not change, unless `allow_changed`; epochs must not change at all.
     """
     changes: dict[str, Any] = {}
     refused = []
@@ -132,6 +132,11 @@ def resume(stored: Settings, given: Settings, *, allow_changed: bool) -> Setting
         changes[option.name] = new
         if option.name not in FREE and not (option.name == "limits" and _tightened(old or (), new)):
             refused.append(f"{option.name} was {_said(old)} and is now {_said(new)}")
+    if "epochs" in changes and allow_changed:
+        raise RunChanged(
+            f"a run keeps the epochs it began with, --allow-changed or not, but they were {_said(stored.epochs)} and are "
+            f"now {_said(given.epochs)}; leave the option out, or choose another --out"
+        )
     if refused and not allow_changed:
         raise RunChanged(
             "a run that goes on must keep what it is about, but "

@@ -123,7 +123,10 @@ def data_facts(data: Dataset) -> dict[str, Any]:
         "size": [height, width, channels],
         "fingerprint": data.fingerprint,
         "licence": data.licence,
-        "findings": [{"severity": f.severity, "message": f.message} for f in data.findings],
+        "findings": [
+            {"severity": f.severity, "message": f.message, "unnamed": f"{f.kind}; {f.fix}" if f.files else f.message}
+            for f in data.findings
+        ],
     }
 
 

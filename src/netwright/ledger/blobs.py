@@ -70,10 +70,15 @@ class Blobs:
             path.unlink()
 
     def get(self, name: Hash) -> Path:
-        """Where the content lies, to be read only. Raises StorageError when it is not there."""
+        """Where the content lies, to be read only. Raises StorageError when it is not there, or not what was put in."""
         path = self._path(name)
         if not path.is_file():
             raise StorageError(f"the file {name} is not in {self._folder}; it was removed or lost.")
+        if not self.intact(name):
+            raise StorageError(
+                f"the file {name} in {self._folder} is damaged: its content is no longer what was stored. "
+                f"`netwright doctor {self._folder.parent}` removes it; what is needed of it is then made again."
+            )
         return path
 
     def delete(self, name: Hash) -> None:

@@ -216,7 +216,7 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     if version != SCHEMA_VERSION:
         raise RunVersion(
             f"{path} was written with schema {version}, but this netwright reads schema {SCHEMA_VERSION}. "
-            "Go on with the netwright that began the run (its version is in run.toml), or choose another folder."
+            "Go on with the netwright that began the run (its report names the version), or choose another folder."
         )
     return SCHEMA_VERSION
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -46,12 +47,21 @@ def write_report(view: RunView, folder: Path, *, images: bool = True) -> tuple[P
     `images=False` leaves out all images of the data and the names of their files.
     """
     if not images:
-        view = replace(view, image=None, test_names=())
+        view = replace(view, image=None, test_names=(), facts=_without_names(view.facts))
     story = tell(view)
     page, record = folder / "report.html", folder / "report.json"
     write_text(record, json.dumps(report_json(story), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
     write_text(page, page_of(story))
     return page, record
+
+
+def _without_names(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a run, where findings about its data name no file."""
+    data = facts.get("data") or {}
+    findings = [
+        {"severity": finding["severity"], "message": finding["unnamed"]} for finding in data.get("findings", ())
+    ]
+    return {**facts, "data": {**data, "findings": findings}} if findings else dict(facts)
 
 
 def page_of(story: Story) -> str:

@@ -25,7 +25,7 @@ Facts (all optional; what is missing is left out of the page)
                                                                epoch_images  int
     created      str: a date
     data         {name, images, classes: {label: images}, split: {train, validation, test}, how_split, size,
-                 fingerprint, licence, findings: [{severity, message}]}
+                 fingerprint, licence, findings: [{severity, message, unnamed: without names of files}]}
 """
 
 from __future__ import annotations

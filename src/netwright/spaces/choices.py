@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,10 +231,14 @@ class Optional(Choice):
 
 @dataclass(frozen=True, slots=True)
 class Subset(Choice):
-    """Exactly `k` of the names `of`; the value is a tuple of names in the order of `of`."""
+    """Exactly `k` of the names `of`; the value is a tuple of names in the order of `of`.
+
+    Where `parts` are given, one a name, those chosen are parts of the network, in this order.
+    """
 
     k: int
     of: tuple[str, ...]
+    parts: tuple[Any, ...] = ()
 
     def draw(self, address: str, rng: random.Random) -> Value:
         return self._ordered(rng.sample(self.of, self.k))
@@ -258,6 +262,10 @@ class Subset(Choice):
     @property
     def count(self) -> int:
         return math.comb(len(self.of), self.k)
+
+    def part(self, name: str) -> Any:
+        """The part of the network that `name` stands for."""
+        return self.parts[self.of.index(name)]
 
     def _ordered(self, names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in self.of if name in names)
@@ -284,15 +292,10 @@ def choose(*options: Any, **named: Any) -> Choose:
         not _is_plain(option) and not isinstance(option, Choice | Shared) for option in everything
     ):
         raise SpaceError("choose takes plain values or parts of a network, but got both; use Identity() for no layer")
-    unique: list[Any] = []
-    for label in labels:
-        if any(same(label, other) for other in unique):
-            if label in options:
-                raise SpaceError(f"the options of choose must differ, but {label!r} is given twice")
-            unique.append(next(name for n in range(2, len(labels) + 1) if (name := f"{label}#{n}") not in unique))
-        else:
-            unique.append(label)
-    return Choose(everything, tuple(unique))
+    for index, option in enumerate(options):
+        if _is_plain(option) and any(same(option, other) for other in options[:index]):
+            raise SpaceError(f"the options of choose must differ, but {option!r} is given twice")
+    return Choose(everything, _unique(labels))
 
 
 def integer(low: int, high: int, log: bool = False) -> Integer:
@@ -321,12 +324,17 @@ def optional(body: Any) -> Optional:
     return Optional(body)
 
 
-def subset(k: int, of: tuple[str, ...] | list[str] | int) -> Subset:
-    """Exactly `k` of the names `of` (or of "0", "1", … when `of` is a number)."""
-    names = tuple(map(str, range(of))) if isinstance(of, int) else tuple(of)
-    if not 0 <= k <= len(names) or len(set(names)) != len(names):
+def subset(k: int, of: Sequence[Any] | int) -> Subset:
+    """Exactly `k` of several: of parts of a network, which follow each other in the order of `of`, or of names.
+
+    A number stands for the names "0", "1", …; names are what a `Cell` decides over.
+    """
+    options = tuple(map(str, range(of))) if isinstance(of, int) else tuple(of)
+    named = all(isinstance(option, str) for option in options)
+    names = options if named else _unique([_part_label(option) for option in options])
+    if type(k) is not int or not 0 <= k <= len(names) or len(set(names)) != len(names):
         raise SpaceError(f"subset needs 0 <= k <= {len(names)} and different names, but got k={k!r}, of={names!r}")
-    return Subset(k, names)
+    return Subset(k, names, () if named else options)
 
 
 def shared(name: str, spec: Any) -> Shared:
@@ -351,6 +359,16 @@ def fresh_id(address: str, position: int, taken: list[str] | tuple[str, ...], rn
 
 def _is_plain(option: Any) -> bool:
     return option is None or isinstance(option, str | int | float | bool)
+
+
+def _unique(labels: Sequence[Any]) -> tuple[Any, ...]:
+    """The labels, numbered where they repeat."""
+    unique: list[Any] = []
+    for label in labels:
+        taken = any(same(label, other) for other in unique)
+        numbered = (f"{label}#{n}" for n in range(2, len(labels) + 1))
+        unique.append(next(name for name in numbered if name not in unique) if taken else label)
+    return tuple(unique)
 
 
 def _part_label(option: Any) -> str:

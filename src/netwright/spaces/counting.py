@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import combinations
 from math import comb
 from typing import Any
 
-from netwright.spaces.choices import Choice, Choose, Optional, Repeat, Shared
+from netwright.spaces.choices import Choice, Choose, Optional, Repeat, Shared, Subset
 from netwright.spaces.layers import Cell, Layer
 from netwright.spaces.recipe import Recipe
 
@@ -46,6 +47,8 @@ class _Counter:
             case Shared():
                 self.shared[spec.name] = spec.spec
                 return Counter({frozenset([spec.name]): 1})
+            case Subset() if spec.parts:
+                return _plus(_product(map(self.part, chosen)) for chosen in combinations(spec.parts, spec.k))
             case Choice():
                 if spec.count is None:
                     raise _Endless

@@ -158,6 +158,10 @@ def _part_slots(spec: Any, address: str, conditional: bool) -> Iterator[Slot]:
             yield from _part_slots(spec.body, f"{address}/body", True)
         case Shared():
             yield from _part_slots(spec.spec, f"shared/{spec.name}", conditional)
+        case Subset():
+            yield Slot(address, spec, conditional)
+            for name, part in zip(spec.of, spec.parts, strict=False):
+                yield from _part_slots(part, f"{address}/{name}", conditional or spec.k < len(spec.of))
         case Choice():
             yield Slot(address, spec, conditional)
         case Layer() | Recipe():

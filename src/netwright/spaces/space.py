@@ -11,7 +11,7 @@ from typing import Any
 from netwright.core.candidate import Architecture, Candidate, Value, digest
 from netwright.core.errors import CandidateError, SpaceError
 from netwright.spaces import counting
-from netwright.spaces.choices import Choice, Choose, Shared
+from netwright.spaces.choices import Choice, Choose, Shared, Subset
 from netwright.spaces.encoding import FromSlots, slots_of
 from netwright.spaces.keys import key
 from netwright.spaces.layers import DEEPEST_NESTING, LAYERS, Layer
@@ -138,6 +138,9 @@ def _check_part(spec: Any, address: str, depth: int, shared: dict[str, Any]) -> 
     elif isinstance(spec, Choose):
         for label, option in zip(spec.labels, spec.options, strict=True):
             _check_part(option, f"{address}/{label}", depth + 1, shared)
+    elif isinstance(spec, Subset) and spec.parts:
+        for label, part in zip(spec.of, spec.parts, strict=True):
+            _check_part(part, f"{address}/{label}", depth + 1, shared)
     elif isinstance(spec, Shared):
         _check_shared(spec, address, shared)
         _check_part(spec.spec, f"shared/{spec.name}", depth + 1, shared)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from netwright.core.candidate import Scalar, Value
 from netwright.core.errors import CandidateError, SpaceError
-from netwright.spaces.choices import Choice, Choose, Optional, Repeat, Shared, subset
+from netwright.spaces.choices import Choice, Choose, Optional, Repeat, Shared, Subset, subset
 from netwright.spaces.layers import Cell, Layer, Residual
 from netwright.spaces.recipe import Recipe
 
@@ -148,6 +148,9 @@ class _Walker:
         elif isinstance(spec, Optional):
             if self.decide(scope, spec):
                 self.below(spec.body, "body", scope, place, out)
+        elif isinstance(spec, Subset) and spec.parts:
+            for name in self.decide(scope, spec):  # type: ignore[union-attr]
+                self.below(spec.part(name), name, scope, place, out)
         elif isinstance(spec, Shared):
             self.part(spec.spec, f"shared/{spec.name}", place, out)
         else:

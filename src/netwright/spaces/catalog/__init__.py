@@ -50,7 +50,7 @@ def find_space(reference: str) -> SpaceMaker:
 
     The file is run, so it must be the user's own. Raises SpaceError that says what is missing, before there is a task.
     """
-    if ":" not in reference and not reference.endswith(".py"):
+    if not is_file(reference):
         return _of_catalog(reference)
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py") or not name:
@@ -70,6 +70,11 @@ def find_space(reference: str) -> SpaceMaker:
         return space
 
     return make
+
+
+def is_file(reference: str) -> bool:
+    """Whether `reference` names a file of the user's rather than a space of the catalogue."""
+    return ":" in reference or reference.endswith(".py")
 
 
 def _no_space(name: str, file: str, found: object) -> SpaceError:
