@@ -179,6 +179,20 @@ def test_numbered_classes_are_in_order_of_number(pictures: Pictures) -> None:
     assert find_source(pictures("set", {"10": 1, "9": 1, "-1": 1})).classes == ("-1", "9", "10")
 
 
+def test_a_run_that_is_called_after_its_data_does_not_stand_in_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Pictures
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("digits").mkdir()
+    with pytest.raises(DataError):
+        find_source("digits")
+    Path("digits/run.toml").touch()
+    assert len(find_source("digits").classes) == 10
+    shutil.rmtree("digits")
+    pictures("digits", {"a": 2, "b": 2}).rename("digits")
+    assert find_source("digits").classes == ("a", "b")
+
+
 @pytest.mark.attack(11)
 def test_class_names_are_for_show_only(pictures: Pictures, tmp_path: Path) -> None:
     """Names that would be paths, escapes or markup elsewhere are kept as text, and make no file."""

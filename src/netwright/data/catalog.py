@@ -111,9 +111,9 @@ def find_source(source: str | Path) -> Source:
     Raises DataError when nothing is there or it is of no known kind, Untrusted for files that run code when read.
     """
     path = Path(source)
+    if str(source) in NAMED and (not path.exists() or (path / "run.toml").is_file()):
+        return NAMED[str(source)]()  # the folder of a run that was called after its data holds none
     if not path.exists():
-        if str(source) in NAMED:
-            return NAMED[str(source)]()
         if "://" in str(source):
             raise DataError(f"data must be on this machine, but got an address: {plain(str(source))}; fetch it first")
         raise DataError(f"there is no {plain(str(source))}; give a folder, an .npz file, or one of {', '.join(NAMED)}")

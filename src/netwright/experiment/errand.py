@@ -12,6 +12,8 @@ from netwright.core.job import Allowance, AttemptFailed, AttemptFinished, Attemp
 from netwright.executors.base import Executor
 
 ATTEMPTS = 3
+LONGEST_SECONDS = 1_800.0
+"""No errand takes more than minutes; one that does has hung."""
 NOT_A_TRIAL = 0
 
 Answer = TypeVar("Answer")
@@ -27,11 +29,12 @@ def errand(
     seed: int,
     take: Callable[[Evaluated, Path], Answer],
     proposal: Mapping[str, Any] | None = None,
-    allowance: Allowance | None = None,
+    seconds: float = LONGEST_SECONDS,
 ) -> Answer:
     """Run a job, wait for it, and give `take` its result and the folder that holds its files before that is deleted.
 
-    Must be called while no trial runs that anybody waits for. Raises NetwrightError when the job fails for good.
+    A worker that has not answered after `seconds` is killed. Must be called while no trial runs that anybody waits
+    for. Raises NetwrightError when the job fails for good.
     """
     reason = ""
     for attempt in range(1, ATTEMPTS + 1):
@@ -39,7 +42,7 @@ def errand(
         while executor.slots() == 0:
             executor.drain(1.0)
         job = Job(NOT_A_TRIAL, attempt, evaluation, settings, proposal, seed, place, inputs)
-        executor.submit(job, allowance or Allowance())
+        executor.submit(job, Allowance(seconds))
         try:
             answer = _wait(executor, attempt)
             if isinstance(answer, AttemptFinished):
