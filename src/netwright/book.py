@@ -1,7 +1,8 @@
 """What the loop knows of all trials, in little memory: whole proposals of open ones, a digest of every other.
 
-A book is changed by events alone, so that taking in a ledger from its beginning gives the book of the driver that
-wrote it. Per closed trial it holds one 16-byte identity and one byte for the source.
+A book is changed by events, so that taking in a ledger from its beginning gives the book of the driver that wrote it;
+what it says of artefacts the loop corrects by what is still on the disk. Per closed trial it holds one 16-byte identity,
+one byte for the source, and the names of its files.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ class OpenTrial:
 class Book:
     """The state of all trials.
 
-    By source: `assigned` counts trials that were ever given to a worker, `cpu` are CPU seconds of ended attempts, and
-    `longest` the wall seconds of the longest one that ended with a result.
+    The first trial of an identity answers for all later ones, but for one that was lost. By source: `assigned` counts
+    trials that were ever given to a worker, `cpu` are CPU seconds of ended attempts, and `longest` the wall seconds of
+    the longest one that ended with a result.
     """
 
     open: dict[TrialId, OpenTrial] = field(default_factory=dict)
@@ -142,21 +144,31 @@ class Book:
         self.open[trial] = OpenTrial(source, proposal, first if first != trial and first in self.open else None)
 
     def _close(self, event: Finished | Failed | Lost) -> None:
-        source = self.open.pop(event.trial).source
+        entry = self.open.pop(event.trial)
         status = "lost" if isinstance(event, Lost) else event.status
         self.counts[status] = self.counts.get(status, 0) + 1
+        self._pay(entry.source, event.cpu_seconds)
+        identity = bytes.fromhex(entry.proposal.identity())
         if isinstance(event, Finished):
-            self.failures_in_a_row = 0
-            for entry in self.open.values():
-                entry.deaths = 0
-            self.longest[source] = max(self.longest.get(source, 0.0), event.seconds)
+            if entry.attempts:
+                self._succeed(entry.source, event)
+                self._first[identity] = event.trial
             if event.artefacts:
                 self.artefacts[event.trial] = dict(event.artefacts)
+        elif self._first.get(identity) != event.trial:
+            return  # a copy of an earlier answer says nothing new
         elif isinstance(event, Failed):
             self.failures_in_a_row += 1
             self.last_failure = event
-        if not isinstance(event, Lost):
-            self._pay(source, event.cpu_seconds)
+        else:
+            del self._first[identity]  # the machine's fault: asked for again, it is tried again
+
+    def _succeed(self, source: str, event: Finished) -> None:
+        """A worker brought a result: neither the machine nor the search is at fault."""
+        self.failures_in_a_row = 0
+        for other in self.open.values():
+            other.deaths = 0
+        self.longest[source] = max(self.longest.get(source, 0.0), event.seconds)
 
     def _pay(self, source: str, cpu_seconds: float) -> None:
         self.cpu[source] = self.cpu.get(source, 0.0) + cpu_seconds

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
 from netwright.book import Book
 from netwright.budget import Spent, Stopwatch
@@ -50,6 +50,8 @@ from netwright.strategies.base import Source
 CLOCK_SECONDS = 5.0
 FAILURES_IN_A_ROW = 20
 ANSWERS_IN_A_ROW = 2_000
+TWINS_IN_A_ROW = 20
+"""A source that asks so often in a row for what is under way has nothing new until something of it has ended."""
 LOSSES_RETRIED = 2
 CRASHES_RETRIED = 1
 DEATHS = 3
@@ -77,6 +79,10 @@ class Desk(Protocol):
 
     def order(self, source: str, proposal: Proposal, artefacts: Callable[[TrialId], Mapping[str, Path]]) -> Order:
         """What a worker is to do. `artefacts(trial)` gives the kept files of an earlier trial by name."""
+        ...
+
+    def stands(self, event: Finished) -> bool:
+        """Whether a refusal (`infeasible`) of an earlier trial would be given again, under the limits as they are now."""
         ...
 
     def facts(self, proposal: Proposal, event: Finished) -> Sequence[Noted]:
@@ -140,6 +146,8 @@ class Loop:
         self._sources: dict[str, Source] = {}
         self._clocked = 0.0
         self._answers = 0
+        self._twins = 0
+        self._refusal = ""
 
     # -- state: replayed, then changed by recorded events alone ----------------------------------------------------
 
@@ -186,7 +194,8 @@ class Loop:
 
     def artefacts(self, trial: TrialId) -> dict[str, Path]:
         """The files of a trial that are still kept, by name."""
-        return {name: self._blobs.get(blob) for name, blob in self.book.artefacts.get(trial, {}).items()}
+        files = self.book.artefacts.get(trial, {})
+        return {name: self._blobs.get(blob) for name, blob in files.items() if blob in self._blobs}
 
     # -- the loop --------------------------------------------------------------------------------------------------
 
@@ -196,20 +205,21 @@ class Loop:
         Without `draw`, only what was asked before is brought to its end. Attempts of other sources that are still
         running go on beside.
         """
-        self._answers = 0
+        self._answers = self._twins = 0
         self._bury()
         while True:
             if self.interrupted:
                 return Ended("interrupted")
             if until(self):
                 return Ended("until")
-            more = self._fill(names, draw)
-            if not more and not any(self.book.open[trial].source in names for trial in self.began):
+            more = self._fill(names, until, draw)
+            running = any(self.book.open[trial].source in names for trial in self.began)
+            if not more and not running:
                 return Ended("done")
             if self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
                 return Ended("failures", self.book.last_failure.reason if self.book.last_failure else "")
-            if self._answers >= ANSWERS_IN_A_ROW:
-                return Ended("exhausted")
+            if self._answers >= ANSWERS_IN_A_ROW and not running:
+                return Ended("exhausted", self._refusal)
             for event in self._executor.drain(0.25):
                 self._receive(event)
             self._tick()
@@ -223,15 +233,17 @@ class Loop:
             self._clean(trial, self.book.open[trial].attempts)
         self.tick(force=True)
 
-    def _fill(self, names: Sequence[str], draw: bool) -> bool:
+    def _fill(self, names: Sequence[str], until: Callable[[Loop], bool], draw: bool) -> bool:
         """Give work to every free worker; False when there is no more of it for now."""
-        while self._executor.slots() > 0:
+        while self._executor.slots() > 0 and not until(self):
             if self._answers >= ANSWERS_IN_A_ROW or self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
                 return True
             trial = next((trial for trial in self.book.waiting(names) if trial not in self.shelved), None)
             if trial is not None:
                 entry = self.book.open[trial]
                 self._start(trial, entry.source, entry.proposal, entry.attempts + 1)
+            elif draw and self._twins >= TWINS_IN_A_ROW:
+                return True
             elif not draw or not self._ask(names):
                 return False
             self._watch(self)
@@ -248,32 +260,31 @@ class Loop:
                 continue
             trial = self.book.next_id
             asked = Asked(name, ((trial, proposal),))
-            self._answers += 1
             first = self.book.first_of(proposal)
+            self._answers += 1
+            self._twins += first in self.book.open
             if first in self.book.open:
                 self.record(asked)
-            elif first is not None:
-                self.record(asked, self._copy(first, trial))
+                return True
+            answer = None if first is None else self._answer_of(first)
+            if answer is not None and not (_is_refusal(answer) and not self._desk.stands(answer)):
+                self.record(asked, _copied(answer, trial))
+                return True
+            refusal = self._desk.refuse(name, trial, proposal)
+            if refusal is None:
+                self._start(trial, name, proposal, 1, asked)
             else:
-                refusal = self._desk.refuse(name, trial, proposal)
-                if refusal is None:
-                    self._start(trial, name, proposal, 1, asked)
-                else:
-                    self.record(asked, refusal)
+                self._refusal = _in_words(refusal)
+                self.record(asked, refusal)
             return True
         return False
 
-    def _copy(self, first: TrialId, trial: TrialId) -> Event:
-        """The answer of an earlier trial of the same identity, for `trial`."""
-        event = self._ledger.of_trial(first)[-1].event
-        match event:
-            case Finished():
-                return replace(event, trial=trial, reused_from=first, seconds=0.0, cpu_seconds=0.0)
-            case Failed():
-                return replace(event, trial=trial, seconds=0.0, cpu_seconds=0.0)
-            case Lost():
-                return replace(event, trial=trial)
-        raise RunCorrupt(f"trial {first} is closed, but its last event is {type(event).__name__}")
+    def _answer_of(self, trial: TrialId) -> Finished | Failed | Lost:
+        """What closed an earlier trial."""
+        event = self._ledger.of_trial(trial)[-1].event
+        if not isinstance(event, Finished | Failed | Lost):
+            raise RunCorrupt(f"trial {trial} is closed, but its last event is {type(event).__name__}")
+        return event
 
     def _start(self, trial: TrialId, source: str, proposal: Proposal, attempt: int, *before: Asked) -> None:
         """Record that an attempt begins, in one write with what came `before`, and give it to a worker."""
@@ -290,7 +301,8 @@ class Loop:
             keep=self._partial(trial),
         )
         self.record(*before, Started(trial, attempt))
-        self._answers = 0
+        self._answers = self._twins = 0
+        self._refusal = ""
         self.began[trial] = time.monotonic()
         self._executor.submit(job, order.allowance)
 
@@ -339,7 +351,7 @@ class Loop:
 
     def _lose(self, event: AttemptLost) -> None:
         if event.counts and self.book.open[event.trial].losses >= LOSSES_RETRIED:
-            self._close(Lost(event.trial, event.reason))
+            self._close(Lost(event.trial, event.reason, event.cpu_seconds))
         else:
             cause: Literal["lost", "preempted"] = "lost" if event.counts else "preempted"
             self._retry(Retried(event.trial, event.attempt, event.reason, event.cpu_seconds, cause))
@@ -350,14 +362,13 @@ class Loop:
         self._clean(event.trial, event.attempt)
 
     def _close(self, event: Finished | Failed | Lost, *facts: Noted) -> None:
-        """Record an answer, and the same one for every twin that waited for it."""
+        """Record an answer, in one write with the same one for every twin that waited for it."""
         self.began.pop(event.trial, None)
         self.progress.pop(event.trial, None)
         attempt = self.book.open[event.trial].attempts
-        twins = self.book.twins(event.trial)
-        self.record(event, *facts)
-        for twin in twins:
-            self.record(self._copy(event.trial, twin))
+        copies = [_copied(event, twin) for twin in self.book.twins(event.trial)]
+        self._answers = self._twins = 0
+        self.record(event, *facts, *copies)
         self._clean(event.trial, attempt)
         self._partial(event.trial).unlink(missing_ok=True)
 
@@ -406,6 +417,28 @@ class Loop:
 
     def _clean(self, trial: TrialId, attempt: int) -> None:
         shutil.rmtree(self._job_folder(trial, attempt), ignore_errors=True)
+
+
+def _copied(event: Finished | Failed | Lost, trial: TrialId) -> Finished | Failed | Lost:
+    """The answer to a trial, for another of the same identity."""
+    match event:
+        case Finished():
+            first = event.reused_from or event.trial
+            return replace(event, trial=trial, reused_from=first, seconds=0.0, cpu_seconds=0.0)
+        case Failed():
+            return replace(event, trial=trial, seconds=0.0, cpu_seconds=0.0)
+        case Lost():
+            return replace(event, trial=trial, cpu_seconds=0.0)
+
+
+def _is_refusal(event: Finished | Failed | Lost) -> TypeGuard[Finished]:
+    return isinstance(event, Finished) and event.status == "infeasible"
+
+
+def _in_words(refusal: Finished | Failed) -> str:
+    if isinstance(refusal, Failed):
+        return refusal.reason
+    return ", ".join(f"{name} {measurement.value:,.0f}" for name, measurement in refusal.measurements.items())
 
 
 def _tell(source: Source, event: Event) -> None:

@@ -63,6 +63,7 @@ class Lost:
 
     trial: TrialId
     reason: str
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,8 @@ def event_to_json(event: Event) -> tuple[str, TrialId | None, dict[str, Any]]:
                     "cpu_seconds": cpu_seconds,
                 },
             )
-        case Lost(trial, reason):
-            return "lost", trial, {"reason": reason}
+        case Lost(trial, reason, cpu_seconds):
+            return "lost", trial, {"reason": reason, "cpu_seconds": cpu_seconds}
         case Retried(trial, attempt, reason, cpu_seconds, cause):
             return (
                 "retried",
@@ -180,7 +181,7 @@ def event_from_json(kind: str, trial: TrialId | None, data: Mapping[str, Any]) -
     if kind == "failed":
         return Failed(trial, data["status"], data["reason"], data["detail"], data["seconds"], data["cpu_seconds"])
     if kind == "lost":
-        return Lost(trial, data["reason"])
+        return Lost(trial, data["reason"], data.get("cpu_seconds", 0.0))
     if kind == "retried":
         return Retried(trial, data["attempt"], data["reason"], data["cpu_seconds"], data["cause"])
     if kind == "cancelled":

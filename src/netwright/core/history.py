@@ -103,7 +103,7 @@ class History:
             case Failed() as event:
                 trial.status, trial.reason, trial.detail = event.status, event.reason, event.detail
                 trial.seconds, trial.cpu_seconds = event.seconds, event.cpu_seconds
-            case Lost(_, reason):
+            case Lost(_, reason, _):
                 trial.status, trial.reason = "lost", reason
             case Retried(_, _, reason, _, _):
                 trial.status, trial.reason = "asked", reason

@@ -75,6 +75,10 @@ class Desk:
             return Finished(trial, "infeasible", computed)
         return None
 
+    def stands(self, event: Finished) -> bool:
+        """Whether an earlier refusal is still outside the limits, by what was measured then."""
+        return self.goal.violation(event.measurements) > 0
+
     def plan(self, architecture: Architecture) -> Plan:
         """The network of an architecture for this task. Raises CandidateError."""
         return _plan(_Hashed(architecture), self.task)

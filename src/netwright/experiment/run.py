@@ -223,7 +223,8 @@ class _Drive:
     def _complain(self, ended: Ended) -> None:
         """Say why a search ended before its budget did."""
         if ended.why == "exhausted":
-            self.console.print("Every candidate that the strategy proposes was tried already; the search ends here.")
+            why = f"is refused (the last one: {ended.detail})" if ended.detail else "was tried already"
+            self.console.print(f"Every candidate that the strategy proposes {why}; the search ends here.")
         if ended.why == "failures":
             if self.page:
                 write_page(self.opened.folder)

@@ -129,8 +129,8 @@ class Strategy(Source):
     def novel(self, draw: Callable[[Random], Proposal]) -> Iterator[Proposal]:
         """The starts that remain, then proposals of `draw`, drawn again (`REDRAWS` times) while they repeat or break a limit.
 
-        Where none of the draws is new and within the limits, the best of them is given: a new one before a repeated
-        one, then the smaller violation. A draw that raises CandidateError is drawn again, too.
+        Where none of the draws is new, as many random candidates are tried. The best of all is given: a new one before
+        a repeated one, then the smaller violation. A draw that raises CandidateError is drawn again, too.
         """
         drawn: set[bytes] = set()
         for candidate in self.starts:
@@ -146,9 +146,11 @@ class Strategy(Source):
 
     def _best_draw(self, draw: Callable[[Random], Proposal], rng: Random, drawn: set[bytes]) -> tuple[Proposal, bytes]:
         best, least = None, (True, inf)
-        for _ in range(REDRAWS):
+        for attempt in range(2 * REDRAWS):
+            if attempt == REDRAWS and best is not None and not least[0]:
+                break
             try:
-                proposal = draw(rng)
+                proposal = draw(rng) if attempt < REDRAWS else self._anything(rng)
             except CandidateError:
                 continue
             identity = bytes.fromhex(proposal.identity())
@@ -160,6 +162,9 @@ class Strategy(Source):
         if best is None:
             raise CandidateError(f"{self.name}: none of {REDRAWS} draws from the space gave a candidate")
         return best
+
+    def _anything(self, rng: Random) -> Proposal:
+        return self.propose(self.space.sample(rng), origin="random")
 
     def excess(self, candidate: Candidate) -> float:
         """Violation of the limits that arithmetic can check; infinite when the network cannot be built."""

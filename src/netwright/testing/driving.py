@@ -88,6 +88,10 @@ class ToyDesk:
             return Failed(trial, "invalid", "this point cannot be built")
         return None
 
+    def stands(self, event: Finished) -> bool:
+        """Limits never change here."""
+        return True
+
     def order(self, source: str, proposal: Proposal, artefacts: Callable[[TrialId], Mapping[str, Path]]) -> Order:
         """A toy training, from the checkpoint of the trial it continues."""
         inputs = artefacts(proposal.start.trial) if isinstance(proposal.start, Continue) else {}
