@@ -25,6 +25,9 @@ from netwright.core.events import (
 )
 from netwright.core.trial import Continue, Inherit, Proposal, TrialId
 
+_NOBODY = 255
+"""In place of the source of a trial that is missing."""
+
 
 @dataclass(slots=True)
 class OpenTrial:
@@ -61,14 +64,15 @@ class Book:
     longest: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     failures_in_a_row: int = 0
-    last_failure: Failed | None = None
+    last_failure: Failed | Lost | None = None
+    _clocked: float = 0.0
     _first: dict[bytes, TrialId] = field(default_factory=dict)
     _names: list[str] = field(default_factory=list)
     _source: array[int] = field(default_factory=lambda: array("B"))
 
     @property
     def next_id(self) -> TrialId:
-        """The id of the next trial; ids count from 1 without a gap."""
+        """The id of the next trial; ids count from 1 (a ledger that was damaged and mended may have gaps)."""
         return len(self._source) + 1
 
     @property
@@ -128,17 +132,24 @@ class Book:
                 self._pay(self.open[trial].source, cpu_seconds)
             case Finished() | Failed() | Lost():
                 self._close(event)
-            case Clock(seconds, _):
-                self.seconds = seconds
+            case Clock(seconds, cpu_seconds):
+                self.seconds, self._clocked = seconds, cpu_seconds
             case Noted("driver"):
                 self.failures_in_a_row = 0  # whoever goes on may have mended the cause
-                for entry in self.open.values():
-                    entry.deaths += entry.running
-                    entry.running = False
+                self._outlive([entry for entry in self.open.values() if entry.running])
+
+    def _outlive(self, running: list[OpenTrial]) -> None:
+        """A driver died while these ran: what the clock last said of their CPU time was used in vain."""
+        unpaid = max(0.0, self._clocked - self.cpu_seconds)
+        for entry in running:
+            self._pay(entry.source, unpaid / len(running))
+            entry.deaths += 1
+            entry.running = False
 
     def _ask(self, source: str, trial: TrialId, proposal: Proposal) -> None:
         if source not in self._names:
             self._names.append(source)
+        self._source.extend([_NOBODY] * (trial - self.next_id))
         self._source.append(self._names.index(source))
         first = self._first.setdefault(bytes.fromhex(proposal.identity()), trial)
         self.open[trial] = OpenTrial(source, proposal, first if first != trial and first in self.open else None)
@@ -157,11 +168,11 @@ class Book:
                 self.artefacts[event.trial] = dict(event.artefacts)
         elif self._first.get(identity) != event.trial:
             return  # a copy of an earlier answer says nothing new
-        elif isinstance(event, Failed):
+        else:
             self.failures_in_a_row += 1
             self.last_failure = event
-        else:
-            del self._first[identity]  # the machine's fault: asked for again, it is tried again
+            if isinstance(event, Lost):
+                del self._first[identity]  # the machine's fault: asked for again, it is tried again
 
     def _succeed(self, source: str, event: Finished) -> None:
         """A worker brought a result: neither the machine nor the search is at fault."""

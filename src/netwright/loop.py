@@ -50,7 +50,7 @@ from netwright.strategies.base import Source
 CLOCK_SECONDS = 5.0
 FAILURES_IN_A_ROW = 20
 ANSWERS_IN_A_ROW = 2_000
-TWINS_IN_A_ROW = 20
+TWINS_IN_A_ROW = 100
 """A source that asks so often in a row for what is under way has nothing new until something of it has ended."""
 LOSSES_RETRIED = 2
 CRASHES_RETRIED = 1
@@ -373,9 +373,12 @@ class Loop:
         self._partial(event.trial).unlink(missing_ok=True)
 
     def _bury(self) -> None:
-        """Close trials that were running whenever a driver died: they may well be the cause."""
+        """Close what an earlier driver left: trials that ran whenever one died (they may well be the cause), and twins
+        of trials that were answered."""
         for trial, entry in list(self.book.open.items()):
-            if entry.deaths >= DEATHS:
+            if entry.twin_of is not None and entry.twin_of not in self.book.open:
+                self.record(_copied(self._answer_of(entry.twin_of), trial))
+            elif entry.deaths >= DEATHS:
                 reason = f"it was running when the search itself died, {entry.deaths} times in a row"
                 self._close(Failed(trial, "crashed", reason))
 
@@ -386,7 +389,7 @@ class Loop:
         seconds = self.stopwatch.seconds
         if force or seconds - self._clocked >= CLOCK_SECONDS:
             self._clocked = seconds
-            self.record(Clock(seconds, self.book.cpu_seconds))
+            self.record(Clock(seconds, self.spent().cpu_seconds))
 
     def _tick(self) -> None:
         self.tick()

@@ -18,8 +18,9 @@ from netwright.ledger.base import Ledger
 from netwright.ledger.memory import MemoryLedger
 from netwright.ledger.sqlite import SqliteLedger, read
 from netwright.loop import Loop
-from netwright.strategies import Listed
-from netwright.testing.driving import SPACE, toy_loop, toy_search
+from netwright.strategies import Listed, make_strategy
+from netwright.testing.driving import GOAL, SPACE, toy_loop, toy_search
+from netwright.testing.toys import Grid, toy_costs
 
 Script = Callable[[dict[TrialId, Job]], list[AttemptEvent]]
 
@@ -264,3 +265,59 @@ def test_a_wall_clock_that_jumps_moves_neither_the_budget_nor_the_order(
     stored = list(read(path))
     assert [entry.position for entry in stored] == list(range(1, len(stored) + 1))
     assert len({entry.at for entry in stored}) > 10, "what the clock said is kept, for show"
+
+
+@pytest.mark.parametrize(("candidates", "workers"), [(1, 2), (3, 4)])
+def test_fewer_candidates_than_workers_are_waited_for(tmp_path: Path, candidates: int, workers: int) -> None:
+    turns = [0]
+
+    def patient(jobs: dict[TrialId, Job]) -> list[AttemptEvent]:
+        turns[0] += 1
+        return [result(job) for job in jobs.values()] if turns[0] > 30 else []
+
+    executor = Scripted(patient, workers)
+    ledger = MemoryLedger()
+    loop = toy_loop(tmp_path, ledger, executor)
+    loop.restore({"search": make_strategy("nsga2", Grid((candidates,)), GOAL, seed=0, costs=toy_costs, epochs=1)})
+    assert loop.run(["search"], lambda loop: False).why == "exhausted"
+    assert len(only(ledger, Started)) == candidates
+    assert loop.book.counts["completed"] == loop.book.next_id - 1
+
+
+def test_a_budget_of_trials_is_kept_by_any_number_of_workers(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    executor = Scripted(lambda jobs: [result(job) for job in jobs.values()], workers=8)
+    loop = toy_loop(tmp_path, ledger, executor)
+    loop.restore({"search": toy_search(rungs=(1,))})
+    loop.run(["search"], lambda loop: loop.spent().trials >= 10)
+    assert len(only(ledger, Started)) == 10
+
+
+def test_a_twin_that_a_dead_driver_left_unanswered_is_answered(tmp_path: Path) -> None:
+    ledger, proposal = MemoryLedger(), point(1)
+    ledger.append([Asked("list", ((1, proposal), (2, proposal))), Started(1, 1), Finished(1, "completed", {})])
+    loop = toy_loop(tmp_path, ledger, Scripted(lambda jobs: []))
+    loop.restore({"list": Listed("list", [proposal])})
+    assert loop.run(["list"], lambda loop: False).why == "done"
+    assert only(ledger, Finished) == [Finished(1, "completed", {}), Finished(2, "completed", {}, reused_from=1)]
+    assert not loop.book.open
+
+
+def test_what_was_lost_is_tried_again_when_it_is_asked_for_again(tmp_path: Path) -> None:
+    def broken(jobs: dict[TrialId, Job]) -> list[AttemptEvent]:
+        return [
+            AttemptLost(job.trial, job.attempt, "SIGKILL", 7.0) if job.trial == 1 else result(job)
+            for job in jobs.values()
+        ]
+
+    ledger = MemoryLedger()
+    loop = toy_loop(tmp_path, ledger, Scripted(broken))
+    loop.restore({"first": Listed("first", [point(1)])})
+    loop.run(["first"], lambda loop: False)
+    assert only(ledger, Lost) == [Lost(1, "SIGKILL", 7.0)]
+    assert loop.book.cpu_seconds == pytest.approx(21.0)
+    loop.add("second", Listed("second", [point(1)]))
+    loop.run(["second"], lambda loop: False)
+    (done,) = only(ledger, Finished)
+    assert isinstance(done, Finished)
+    assert done.trial == 2
