@@ -23,6 +23,7 @@ from netwright.data.decode import (
     load_image,
     prepare_array,
 )
+from netwright.data.images import read_folder
 
 COLOUR = DecodeSettings(4, 6, 3)
 GREY = DecodeSettings(4, 6, 1)
@@ -68,16 +69,22 @@ def test_pictures_of_the_right_size_keep_every_pixel(tmp_path: Path) -> None:
     assert (load_image(tmp_path / "a.png", COLOUR) == gradient()).all()
 
 
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp"])
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_exif_rotation_is_carried_out(tmp_path: Path, turn: int) -> None:
-    """Each of the eight orientations of one upright picture gives the upright picture."""
+def test_exif_rotation_is_carried_out(tmp_path: Path, turn: int, ending: str) -> None:
+    """Each of the eight orientations of one upright picture gives the upright picture, and its size."""
     upright = Image.fromarray(gradient())
     undo = {6: 8, 8: 6}.get(turn, turn)
     stored = upright if turn == 1 else upright.transpose(decode._TURNS[undo])
     exif = Image.Exif()
     exif[0x0112] = turn
-    stored.save(tmp_path / "a.png", exif=exif)
-    assert (load_image(tmp_path / "a.png", COLOUR) == gradient()).all()
+    exact = {".jpg": {"quality": 100, "subsampling": 0}, ".webp": {"lossless": True}}.get(ending, {})
+    (tmp_path / "cat").mkdir()
+    stored.save(tmp_path / "cat" / f"a{ending}", exif=exif, **exact)
+    found = load_image(tmp_path / "cat" / f"a{ending}", COLOUR)
+    assert np.abs(found.astype(int) - gradient()).max() <= (2 if ending == ".jpg" else 0)
+    source = read_folder(tmp_path)
+    assert source.settle(None, source.parts) == COLOUR
 
 
 def test_damaged_exif_does_not_lose_the_picture(tmp_path: Path) -> None:

@@ -143,11 +143,11 @@ def load_image(path: str | PathLike[str], settings: DecodeSettings) -> Pixels:
     if settings.channels not in (1, 3):
         raise UnsuitableArray(f"files have 1 or 3 channels, but this network takes arrays with {settings.channels}")
     with open_image(path) as image:
-        turn = _TURNS.get(orientation(image))
-        turned = turn is not None and orientation(image) >= 5
+        lying = orientation(image) >= 5
         width, height = settings.width, settings.height
-        image.draft(None, (2 * height, 2 * width) if turned else (2 * width, 2 * height))
+        image.draft(None, (2 * height, 2 * width) if lying else (2 * width, 2 * height))
         image.load()
+        turn = _TURNS.get(orientation(image))  # asked for again: Pillow turns a TIFF itself while it loads it
         upright = image if turn is None else image.transpose(turn)
         return _resized(_eight_bit(upright, settings.channels), settings)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 from netwright.core.errors import DataError
 from netwright.core.text import plain
@@ -187,12 +188,17 @@ def _read_header(path: Path) -> Header | None:
     """None for a file that cannot be read; decoding will say why."""
     try:
         with open_image(path) as image:
-            width, height = image.size
-            if orientation(image) >= 5:
-                width, height = height, width
+            height, width = _upright(image)
             return Header(height, width, image.mode in GREY_MODES, tuple(_oddities(image)))
     except ImageError:
         return None
+
+
+def _upright(image: Image.Image) -> tuple[int, int]:
+    """(height, width) as the picture will stand; Pillow gives those of a TIFF that lies already exchanged."""
+    width, height = image.size
+    exchanged = isinstance(image, TiffImageFile) and image.size != (image.tag_v2[IMAGEWIDTH], image.tag_v2[IMAGELENGTH])
+    return (width, height) if orientation(image) >= 5 and not exchanged else (height, width)
 
 
 def _oddities(image: Image.Image) -> Iterator[str]:
