@@ -7,7 +7,7 @@ from statistics import quantiles
 
 import pytest
 
-from netwright.core.errors import CandidateError, SpaceError
+from netwright.core.errors import SpaceError
 from netwright.spaces.catalog import CATALOG, counts, load_space, make_space
 from netwright.spaces.choices import choose
 from netwright.spaces.encoding import slots
@@ -156,5 +156,5 @@ def test_chain_starts_at_the_hand_made_network_in_rising_sizes(shape):
 
 
 def test_a_start_must_be_a_point_of_the_space():
-    with pytest.raises(CandidateError, match="network/0/width"):
+    with pytest.raises(SpaceError, match="network/0/width"):
         Space([Conv(choose(8, 16))], starts=[{"network/0/width": 12}])

@@ -205,6 +205,13 @@ def test_windows_give_the_size_divided_by_the_stride_rounded_up(size, kernel, st
     check_against_torch(planned, spec)
 
 
+def test_a_window_is_no_larger_than_what_it_covers():
+    spec = task(1, 28, 28)
+    planned = plan_of(Residual([Conv(4, stride=31)] * 14), spec=spec)
+    assert max(max(step.attributes["kernel"]) for step in planned.steps if step.op == "avg_pool") < 2 * 28
+    check_against_torch(planned, spec)
+
+
 def test_the_mean_of_a_constant_is_constant_at_the_border():
     planned = plan_of(Pool("avg", 3, 1), Flatten(), spec=task(1, 5, 5))
     pool = next(step for step in planned.steps if step.op == "avg_pool")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
+from math import comb
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError, SpaceError
-from netwright.spaces.choices import choose, integer, optional, real, repeat, shared
+from netwright.spaces.choices import choose, integer, optional, real, repeat, shared, subset
 from netwright.spaces.keys import verify
 from netwright.spaces.layers import Cell, Conv, Identity, Layer, Pool, Residual
 from netwright.spaces.recipe import Recipe
@@ -75,6 +76,31 @@ def test_distinct_networks_are_fewer_than_candidates():
     space = Space([Conv(8), choose(Identity(), Pool(kernel=1), Conv())])
     assert space.size() == 3 and space.distinct() == 2
     assert ENDLESS.distinct() is None
+
+
+def test_subsets_are_counted_without_being_enumerated():
+    parts = [Conv(width) for width in range(1, 41)]
+    assert Space([subset(20, parts)]).size() == comb(40, 20)
+    assert Space([subset(2, [Conv(choose(4, 8)), Pool(), Conv(choose(4, 8, 16))])]).size() == 2 + 6 + 3
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: Space([Conv(choose(8, shared("w", choose(16, 32)))), Conv(shared("w", choose(64, 128)))]),
+            "same part",
+        ),
+        (lambda: Space([Conv()], choose(Recipe(lr=choose(1, shared("w", 2))), Recipe(lr=shared("w", 3)))), "same part"),
+        (lambda: Space([Conv()], reference=[Conv()]), "a reference must be a network and its Recipe"),
+        (lambda: shared(3, Conv()), "must be an identifier"),
+        (lambda: choose(**{"#1": Conv()}), "must be an identifier"),
+        (lambda: Cell(nodes=shared("n", choose(2, 3))), "cannot be shared"),
+    ],
+)
+def test_what_cannot_be_read_is_said_when_the_space_is_made(make, said):
+    with pytest.raises(SpaceError, match=said):
+        make()
 
 
 def test_an_endless_space_is_not_enumerated():

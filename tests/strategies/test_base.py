@@ -21,8 +21,9 @@ from netwright.strategies import (
     Strategy,
     make_strategy,
 )
+from netwright.testing.simulate import simulate
 from netwright.testing.strategies import CHECKS
-from netwright.testing.toys import Grid, ToyCosts, toy_costs
+from netwright.testing.toys import Grid, ToyCosts, measured, toy_costs
 
 GRID = Grid((5,) * 6)
 GOAL = parse_goal((), ())
@@ -73,6 +74,18 @@ def test_where_nothing_keeps_the_limits_the_least_violation_is_proposed() -> Non
     ]
     assert min(drawn) > 0
     assert sum(drawn) < 0.5 * sum(plain)
+
+
+@pytest.mark.parametrize("rungs", [(), (1, 3, 9)])
+def test_a_finite_space_is_searched_to_its_end(rungs: tuple[int, ...]) -> None:
+    grid = Grid((4,) * 4)
+    strategy = make_strategy("nsga2", grid, GOAL, seed=0, costs=toy_costs, epochs=1, rungs=rungs)
+    run = simulate(
+        strategy,
+        lambda proposal, rng: measured(accuracy=sum(grid.point(proposal.candidate)) / 12, parameters=1.0),
+        trials=600,
+    )
+    assert len({proposal.candidate.key for proposal in run.proposals.values()}) == 4**4
 
 
 def test_candidates_that_cannot_be_built_are_drawn_again() -> None:

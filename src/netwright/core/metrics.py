@@ -40,5 +40,7 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-QUALITY = frozenset({"accuracy", "balanced_accuracy", "auc", "loss"})
+SHARES = frozenset({"accuracy", "balanced_accuracy", "auc"})
+"""Metrics of which 1 is perfect."""
+QUALITY = SHARES | {"loss"}
 """Metrics that say how good the answers are; every other metric is a cost."""

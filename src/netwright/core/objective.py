@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 from netwright.core.errors import LimitError
 from netwright.core.measurement import Measurements
-from netwright.core.metrics import METRICS, QUALITY, Direction
+from netwright.core.metrics import METRICS, QUALITY, SHARES, Direction
 
 Comparison = Literal["<=", ">=", "<", ">"]
 
@@ -108,7 +109,6 @@ _UNITS: dict[str, dict[str, float]] = {
     "ms": {"us": 1e-3, "ms": 1.0, "s": 1e3},
     "s": {"ms": 1e-3, "s": 1.0, "min": 60.0},
     "MB": {"kB": 1e-3, "MB": 1.0, "GB": 1e3},
-    "": {"%": 0.01},
 }
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_@.-]*")
@@ -141,18 +141,20 @@ def parse_limit(text: str) -> Limit:
     if match is None:
         raise LimitError(f"after {comparison} must come a number, as in {metric.name}{comparison}100", text, position)
     bound = float(match.group())
-    position = match.end()
+    start, position = position, _skip(text, match.end())
     if text[position : position + 1] in _SUFFIXES and text[position : position + 2] not in ("kB", "MB", "GB"):
         bound *= _SUFFIXES[text[position]]
         position += 1
     position = _skip(text, position)
     unit = text[position:].strip()
     if unit:
-        units = _UNITS.get(metric.unit, {})
+        units = {"%": 0.01} if metric.name in SHARES else _UNITS.get(metric.unit, {})
         if unit not in units:
             allowed = f"one of {', '.join(units)}" if units else "none"
             raise LimitError(f"the unit of {metric.name} must be {allowed}, but got {unit!r}", text, position)
         bound *= units[unit]
+    if not isfinite(bound):
+        raise LimitError(f"the bound on {metric.name} must be a finite number", text, start)
     return Limit(metric.name, comparison, bound, text.strip())  # type: ignore[arg-type]
 
 

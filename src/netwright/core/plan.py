@@ -75,20 +75,6 @@ class Plan:
         """Multiply-accumulates of convolutions and linear layers, for one example."""
         return sum(step.macs for step in self.steps)
 
-    @property
-    def peak_elements(self) -> int:
-        """Largest sum of live activations over the steps in execution order: the lower bound of inference memory."""
-        last_use = {index: index for index in range(len(self.steps))}
-        for index, step in enumerate(self.steps):
-            for source in step.inputs:
-                last_use[source] = index
-        peak = live = 0
-        for index, step in enumerate(self.steps):
-            live += step.elements
-            peak = max(peak, live)
-            live -= sum(self.steps[s].elements for s in range(index + 1) if last_use[s] == index)
-        return peak
-
     def layer_kinds(self) -> frozenset[str]:
         """What decides which precision is fast: `conv`, `depthwise`, `grouped`, `linear`, and activations by name."""
         kinds = set()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
-from netwright.core.metrics import QUALITY
+from netwright.core.metrics import QUALITY, SHARES
 from netwright.core.objective import Goal
 from netwright.core.pareto import Costs
 from netwright.core.trial import TrialId
@@ -16,8 +16,6 @@ from netwright.spaces.space import Space
 from netwright.strategies.population import spread_scale
 
 MOST_FINALISTS = 8
-SHARES = ("accuracy", "balanced_accuracy", "auc")
-"""Metrics of which 1 is perfect."""
 MOST_ERRORS = 3
 """A network that errs so many times as often as the best one is not what anybody would choose for its size."""
 

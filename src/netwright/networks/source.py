@@ -164,23 +164,16 @@ class _Forward:
     def _joins(self, index: int) -> bool:
         """Whether the next step reads nothing but this one, alone, and belongs on its line."""
         step, following = self.plan.steps[index], self.plan.steps[index + 1]
-        pairs = (
-            following.op == "norm"
-            or following.op == "activation"
-            or (step.op, following.op) == ("global_pool", "flatten")
-        )
         alone = self.readers[index] == [index + 1] and following.inputs == (index,)
-        return pairs and alone and step.group == following.group and step.op not in ("activation", "normalize")
+        together = alone and step.group == following.group
+        return together and following.op in ("norm", "activation") and step.op not in ("activation", "normalize")
 
     def _chain(self, first: int, last: int) -> str:
         """The expression of steps `first` to `last`, each reading the one before."""
         values = [self.names[source] for source in self.plan.steps[first].inputs]
         text = _expression(self.plan.steps[first], values)
         for index in range(first + 1, last + 1):
-            if self.plan.steps[index].op == "flatten":
-                text = f"{values[0]}.mean((2, 3))"  # of a global pool, the only step that a flatten joins
-            else:
-                text = _expression(self.plan.steps[index], [text])
+            text = _expression(self.plan.steps[index], [text])
         return text
 
     def _name(self, index: int) -> str:

@@ -286,6 +286,9 @@ def choose(*options: Any, **named: Any) -> Choose:
     """
     labels = [option if _is_plain(option) else _part_label(option) for option in options] + list(named)
     everything = (*options, *named.values())
+    for label in named:
+        if not label.isidentifier():
+            raise SpaceError(f"a label of choose must be an identifier, but got {label!r}")
     if not everything:
         raise SpaceError("choose needs at least one option, but got none")
     if len({_is_plain(option) for option in everything}) == 2 and any(
@@ -339,7 +342,7 @@ def subset(k: int, of: Sequence[Any] | int) -> Subset:
 
 def shared(name: str, spec: Any) -> Shared:
     """One set of decisions for every place that holds `shared(name, …)`."""
-    if not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier():
         raise SpaceError(f"the name of a shared part must be an identifier, but got {name!r}")
     return Shared(name, spec)
 

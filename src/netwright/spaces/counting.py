@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import combinations
 from math import comb
 from typing import Any
 
@@ -48,7 +47,7 @@ class _Counter:
                 self.shared[spec.name] = spec.spec
                 return Counter({frozenset([spec.name]): 1})
             case Subset() if spec.parts:
-                return _plus(_product(map(self.part, chosen)) for chosen in combinations(spec.parts, spec.k))
+                return self.subset(spec)
             case Choice():
                 if spec.count is None:
                     raise _Endless
@@ -66,6 +65,15 @@ class _Counter:
                 return _product(self.part(item) for item in spec.values())
             case _:
                 return _one()
+
+    def subset(self, spec: Subset) -> Ways:
+        """Ways of `k` of some parts: part after part, for each number of those chosen so far."""
+        chosen = [_one(), *(Counter() for _ in range(spec.k))]
+        for part in spec.parts:
+            ways = self.part(part)
+            for number in range(spec.k, 0, -1):
+                chosen[number] = _plus([chosen[number], _times(chosen[number - 1], ways)])
+        return chosen[spec.k]
 
     def cell(self, spec: Cell) -> Ways:
         """Ways of a cell: those of its edges, and of which inputs its nodes take."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from netwright.core.errors import CandidateError, SpaceError
-from netwright.spaces.choices import Choice
+from netwright.spaces.choices import Choice, Shared
 from netwright.spaces.rules import Spec, flag, number, rules_of, whole, word
 
 ACTIVATIONS = ("relu", "relu6", "hswish", "silu", "gelu", "sigmoid", "hsigmoid", "tanh")
@@ -196,6 +196,8 @@ class Cell(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.nodes, Shared):
+            raise SpaceError("Cell: nodes cannot be shared; use choose or integer")
         if self.inputs != "all" and (type(self.inputs) is not int or self.inputs < 1):
             raise SpaceError(f'Cell: inputs must be "all" or a number of earlier nodes, but got {self.inputs!r}')
 

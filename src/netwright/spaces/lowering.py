@@ -114,8 +114,8 @@ class Steps:
     def window(self, source: int, kind: str, kernel: int, stride: int) -> int:
         """Maximum or mean over a window, output of ceil(size / stride)."""
         channels, height, width = self.image(source)
-        (kernel_h, padding_h), (kernel_w, padding_w) = _window(height, kernel, stride), _window(width, kernel, stride)
-        attributes = {"kernel": (kernel_h, kernel_w), "stride": (stride, stride), "padding": (padding_h, padding_w)}
+        names, axes = ("kernel", "stride", "padding"), (_window(height, kernel, stride), _window(width, kernel, stride))
+        attributes = dict(zip(names, zip(*axes, strict=True), strict=True))
         return self.add(f"{kind}_pool", (source,), (channels, -(-height // stride), -(-width // stride)), attributes)
 
     def global_pool(self, source: int) -> int:
@@ -135,13 +135,18 @@ class Steps:
         return self.add("linear", (source,), (width,), {"bias": bias}, weights + (width if bias else 0), weights)
 
 
-def _window(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """(kernel, padding) along one axis. An even kernel that would not tile the input grows by one."""
+def _window(size: int, kernel: int, stride: int) -> tuple[int, int, int]:
+    """(kernel, stride, padding) along one axis. An even kernel that would not tile the input grows by one.
+
+    One window covers all of an axis that is no longer than the stride, so it need be no larger than that.
+    """
+    if stride > size:
+        kernel, stride = min(kernel, 2 * size - 1), size
     if kernel % 2 == 0:
         if kernel >= stride and (kernel - stride) % 2 == 0 and size % stride == 0:
-            return kernel, (kernel - stride) // 2
+            return kernel, stride, (kernel - stride) // 2
         kernel += 1
-    return kernel, (kernel - 1) // 2
+    return kernel, stride, (kernel - 1) // 2
 
 
 def lower(steps: Steps, node: Node, inputs: tuple[int, ...]) -> int:

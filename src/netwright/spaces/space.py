@@ -47,8 +47,11 @@ class Space:
         shared: dict[str, Any] = {}
         _check_part(network, "network", 0, shared)
         _check_recipe_spec(self.recipe, shared)
-        self.reference = None if reference is None else _candidate(walk(*reference, _Fixed()))
-        self.starts = tuple(self.walk(FromSlots(values)) for values in starts)
+        self.reference = None if reference is None else _reference(reference)
+        try:
+            self.starts = tuple(self.walk(FromSlots(values)) for values in starts)
+        except CandidateError as error:
+            raise SpaceError(f"each start must be a candidate of the space, but: {error}") from error
 
     def sample(self, rng: random.Random) -> Candidate:
         """A candidate drawn at random: every decision evenly over its values."""
@@ -109,6 +112,12 @@ class Space:
 def _candidate(resolved: Resolved) -> Candidate:
     architecture = Architecture(resolved.layers, key(resolved.layers))
     return Candidate("network", architecture, resolved.recipe, resolved.decisions)
+
+
+def _reference(given: Any) -> Candidate:
+    if not isinstance(given, tuple) or len(given) != 2 or not isinstance(given[1], Recipe):
+        raise SpaceError(f"a reference must be a network and its Recipe, (network, recipe), but got {given!r:.80}")
+    return _candidate(walk(*given, _Fixed()))
 
 
 class _Fixed:
@@ -177,9 +186,14 @@ def _check_recipe_spec(spec: Any, shared: dict[str, Any]) -> None:
 
 
 def _check_shared(spec: Any, address: str, shared: dict[str, Any]) -> None:
-    """One name must stand for one part."""
-    if isinstance(spec, Shared) and shared.setdefault(spec.name, spec.spec) != spec.spec:
-        raise SpaceError(f"shared({spec.name!r}, …) must stand for the same part wherever it is used", address)
+    """One name must stand for one part, in choices within a choice too."""
+    if isinstance(spec, Choose):
+        for option in spec.options:
+            _check_shared(option, address, shared)
+    elif isinstance(spec, Shared):
+        if shared.setdefault(spec.name, spec.spec) != spec.spec:
+            raise SpaceError(f"shared({spec.name!r}, …) must stand for the same part wherever it is used", address)
+        _check_shared(spec.spec, address, shared)
 
 
 def _content(spec: Any) -> Any:

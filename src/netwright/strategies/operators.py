@@ -30,7 +30,7 @@ KINDS: dict[variation.Kind, float] = {
 def mutate(space: SearchSpace, parent: Candidate, rng: Random) -> Candidate:
     """A copy of `parent` with one decision changed, by a kind of mutation drawn from `KINDS`.
 
-    A random candidate where nothing can be changed.
+    Where nothing can be changed, `parent` itself or a random candidate.
     """
     own: Callable[..., tuple[Candidate, object]] | None = getattr(space, "mutate", None)
     kind = rng.choices(list(KINDS), weights=list(KINDS.values()))[0]

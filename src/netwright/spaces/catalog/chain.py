@@ -31,7 +31,7 @@ START_WIDTHS = ((8, (16, 16, 16)), (16, (16, 16, 32)), (16, (16, 24, 48)), (24, 
 def chain(task: TaskSpec) -> Space:
     """The space for a task: a stage for each halving of the resolution, three at most.
 
-    Inputs of more than 64 pixels are halved before the stages as often as is needed.
+    Inputs of more than 64 pixels are halved before the stages, once or twice.
     """
     total = halvings(task)
     stages = min(3, total)

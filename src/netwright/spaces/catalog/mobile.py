@@ -16,14 +16,14 @@ from netwright.spaces.choices import choose, optional
 from netwright.spaces.layers import Conv, MBConv
 from netwright.spaces.space import Space
 
-WIDTHS = ((16, 24), (24, 32), (32, 40, 48), (64, 80), (96, 112))
+WIDTHS = ((16, 24), (24, 32), (32, 40, 48), (64, 80))
 """Choices of width, stage by stage."""
 
 BLOCKS_A_STAGE = 3
 
 
 def mobile(task: TaskSpec) -> Space:
-    """The space for a task: one stage for each halving of the resolution; inputs from 64 pixels are halved at once."""
+    """The space for a task: one stage for each halving of the resolution; inputs above 64 pixels are halved at once."""
     stages = halvings(task)
     first_stride = 2 if stages > 3 else 1
     stages -= first_stride - 1
