@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
+
+import pytest
 
 from netwright.core.events import Asked, Cancelled, Event, Finished, Noted, Stored
 from netwright.core.history import History
 from netwright.core.trial import Fidelity, Proposal
-from netwright.experiment.view import roles_of
+from netwright.experiment.settings import Settings
+from netwright.experiment.view import command, roles_of, view_of
 from netwright.testing.toys import Grid, measured
+from tests.experiment.commands import TINY, call, class_folders
 
 
 def test_finalists_are_those_that_were_trained() -> None:
@@ -28,3 +33,40 @@ def test_finalists_are_those_that_were_trained() -> None:
     roles = roles_of(History.of(Stored(position, 0.0, event) for position, event in enumerate(events, start=1)))
     assert roles.finalists == (1,)
     assert roles.best_random is None
+
+
+def test_relative_paths_are_named_as_they_were_typed() -> None:
+    settings = Settings("photos/", minutes=1.0, split="lists/split.csv", space="mine.py:small").complete()
+    told = command(settings, Path("runs/photos"))
+    assert told.startswith("netwright search photos --minutes 1 ")
+    assert "--split lists/split.csv" in told
+    assert "--space mine.py:small" in told
+    assert told.endswith("--out runs/photos")
+    assert "'photos', minutes=1.0" in command(Settings("photos", minutes=1.0, space="(python)"), Path("runs/photos"))
+
+
+def test_absolute_paths_are_named_by_their_last_part() -> None:
+    settings = Settings("/home/ada/photos", space="/home/ada/mine.py:small", groups="/home/ada/groups.csv").complete()
+    assert "ada" not in command(settings, Path("/srv/ada/run"))
+    assert command(settings, Path("/srv/ada/run")).endswith("--out run")
+
+
+def test_the_command_names_what_is_no_default() -> None:
+    assert "--precision" not in command(Settings("photos").complete(), Path("run"))
+    assert "--executor" not in command(Settings("photos").complete(), Path("run"))
+    told = command(Settings("photos", precision="fp32", executor="inline").complete(), Path("run"))
+    assert "--precision fp32 --executor inline" in told
+
+
+@pytest.mark.parametrize(
+    ("budget", "more"), [(("--trials", "1"), "--trials 2 "), (("--cpu-seconds", "4"), "--cpu-seconds 8 ")]
+)
+def test_going_on_takes_twice_the_budget_whichever_was_given(
+    budget: tuple[str, str], more: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert call("search", class_folders(tmp_path / "pictures"), *TINY, *budget, "--out", run).code == 0
+    facts = view_of(run, images=False).facts
+    assert f"{' '.join(budget)} " in facts["command"]
+    assert more in facts["resume"]
+    assert "--minutes" not in facts["resume"]

@@ -44,15 +44,16 @@ def standings_of(goal: Goal, trials: Iterable[Trial]) -> Standings:
 def measured_side_by_side(history: History) -> None:
     """Let the trials of the last stage carry what was measured of them in the same rounds."""
     for trial, record in (history.note("measured") or {}).get("measurements", {}).items():
-        known = history.trials[int(trial)]
-        known.measurements = {**known.measurements, **measurements_from_json(record)}
+        known = history.trials.get(int(trial))
+        if known is not None:
+            known.measurements = {**known.measurements, **measurements_from_json(record)}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a run stands: after a final stage its winner and front, before one the best of the trials so far.
 
-    `tested` are measurements on the test split, by trial and metric.
+    `tested` are measurements on the test split, by trial and metric. Trials that a mended ledger lost are left out.
     """
 
     winner: TrialId | None
@@ -65,8 +66,8 @@ class Standing:
         """Read it from a history."""
         stage = history.note("outcome")
         if stage is not None:
-            winner: TrialId | None = stage["winner"]
-            front: list[TrialId] = list(stage["front"])
+            winner: TrialId | None = stage["winner"] if stage["winner"] in history.trials else None
+            front: list[TrialId] = [trial for trial in stage["front"] if trial in history.trials]
         else:
             standings = standings_of(goal_of(history), history.trials.values())
             front = [entry.trial for entry in standings.front()]
@@ -75,7 +76,7 @@ class Standing:
         return cls(
             winner,
             front,
-            stage["verdict"] if stage else "The search has not reached its final stage yet.",
+            stage["verdict"] if stage else _before_the_verdict(history),
             {int(trial): measurements_from_json(record) for trial, record in records.items()},
         )
 
@@ -83,6 +84,12 @@ class Standing:
         """Everything measured of a trial; the names of those on the test split begin with `test_`."""
         tested = self.tested.get(trial.id, {})
         return {**trial.measurements, **{f"test_{name}": measurement for name, measurement in tested.items()}}
+
+
+def _before_the_verdict(history: History) -> str:
+    if history.note("stage") is None:
+        return "The search has not reached its final stage yet."
+    return "The final stage has begun; it has not come to its end yet."
 
 
 def outcome(folder: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def roles_of(history: History) -> Roles:
         forest=baseline.get("forest"),
         best_random=randoms[-1] if randoms else None,
         finalists=tuple(trial.id for trial in finals),
-        winner=measured["winner"] if measured is not None else None,
+        winner=measured["winner"] if measured is not None and measured["winner"] in history.trials else None,
     )
 
 
@@ -81,11 +81,12 @@ def _facts(folder: Path, history: History, settings: Settings, data: Dataset) ->
     driver, about, ladder = history.note("driver"), history.note("about"), history.note("ladder")
     space = history.note("space") or {}
     steps = Ladder.from_json(ladder) if ladder else None
-    more = replace(settings, minutes=2 * settings.minutes if settings.minutes else None)
+    bounds = {name: getattr(settings, name) for name in ("minutes", "trials", "cpu_seconds")}
+    more = replace(settings, **{name: 2 * bound for name, bound in bounds.items() if bound is not None})
     facts: dict[str, Any] = {
         "command": command(settings, folder),
-        "resume": command(more, folder) if more.minutes else command(settings, folder),
-        "predict": f"netwright predict {shlex.quote(folder.name)} image.jpg a_folder/ --csv answers.csv",
+        "resume": command(more, folder),
+        "predict": f"netwright predict {shlex.quote(_shown(folder))} image.jpg a_folder/ --csv answers.csv",
         "export": "export",
         "seed": settings.seed,
         "strategy": settings.strategy,
@@ -143,30 +144,40 @@ def budget_in_words(settings: Settings) -> str:
 
 
 def command(settings: Settings, folder: Path) -> str:
-    """The command line that gives these settings, or the call from Python; folders by their last name alone."""
+    """The command line that gives these settings, or the call from Python; absolute paths by their last name alone."""
     if settings.data == ARRAYS or settings.space == PYTHON_SPACE:
         return _python_call(settings, folder)
-    parts = ["netwright", "search", Path(settings.data).name or settings.data]
-    record = settings.to_json()
-    for option in ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "size", "rival", "seed"):
-        if record[option] is not None:
-            value = record[option]
-            parts += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
-    for option in ("split", "groups"):
-        if record[option] is not None:
-            parts += [f"--{option}", Path(record[option]).name]
+    parts = ["netwright", "search", _shown(settings.data)]
+    for option, value in _given(settings).items():
+        parts += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
     for option, values in (("objective", settings.objectives), ("limit", settings.limits)):
         for value in values or ():
             parts += [f"--{option}", value]
-    return shlex.join([*parts, "--out", folder.name])
+    return shlex.join([*parts, "--out", _shown(folder)])
 
 
 def _python_call(settings: Settings, folder: Path) -> str:
     """The call that gives these settings, for data or a space that exist in Python alone."""
+    arguments = ["images, labels=labels" if settings.data == ARRAYS else repr(_shown(settings.data))]
+    for option, value in _given(settings).items():
+        arguments.append(f"{option}={'space' if value == PYTHON_SPACE else repr(value)}")
+    arguments += [f"{name}={list(said)!r}" for name in ("objectives", "limits") if (said := getattr(settings, name))]
+    return f"nw.search({', '.join(arguments)}, out={_shown(folder)!r})"
+
+
+def _given(settings: Settings) -> dict[str, Any]:
+    """The options that have one value, as far as they were given."""
     record = settings.to_json()
-    arguments = ["images, labels=labels" if settings.data == ARRAYS else repr(Path(settings.data).name)]
-    for option in ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "objectives", "limits", "size"):
-        value = "space" if record[option] == PYTHON_SPACE else repr(record[option])
-        arguments += [f"{option}={value}"] if record[option] else []
-    arguments += [f"{option}={record[option]!r}" for option in ("rival", "seed") if record[option] is not None]
-    return f"nw.search({', '.join(arguments)}, out={folder.name!r})"
+    names = ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "size", "rival", "seed")
+    given = {name: record[name] for name in names if record[name] is not None}
+    given |= {name: _shown(record[name]) for name in ("space", "split", "groups") if record[name] is not None}
+    defaults = Settings(settings.data).complete().to_json()
+    return given | {
+        name: record[name] for name in ("precision", "executor") if record[name] not in (None, defaults[name])
+    }
+
+
+def _shown(path: str | Path) -> str:
+    """A path as it was typed; an absolute one by its last name, so that no page tells how a machine is laid out."""
+    path = Path(path)
+    return path.name if path.is_absolute() else str(path)
