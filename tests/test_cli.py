@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from importlib import metadata
+
 import pytest
 
 from tests.experiment.commands import CANARY, TINY, Done, call, class_folders, spawn
@@ -133,6 +135,21 @@ def test_doctor_examines_the_machine() -> None:
     assert done.answer["cores"] >= 1
     assert "torch" in done.answer["libraries"]
     assert call("doctor").out.startswith("netwright ")
+
+
+def test_doctor_knows_libraries_by_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where onnxruntime-gpu is installed in the place of onnxruntime."""
+    version = metadata.version
+
+    def known(name: str) -> str:
+        if name == "onnxruntime":
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", known)
+    done = call("doctor", "--json")
+    assert done.code == 0, done.err
+    assert "onnxruntime" not in done.answer["libraries"]
 
 
 def test_data_check_finds_nothing_in_good_data(tmp_path: Path) -> None:

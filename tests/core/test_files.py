@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from netwright.core.files import TEMPORARY, atomic_write, sweep, write_bytes, write_text
+from netwright.core.errors import StorageError
+from netwright.core.files import TEMPORARY, atomic_write, storing, sweep, write_bytes, write_text
 
 
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
@@ -46,6 +47,18 @@ def test_a_disk_that_refuses_leaves_the_old_file(call: str, tmp_path: Path, monk
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_disk_refuses_is_said_with_what_was_to_be_written() -> None:
+    with (
+        pytest.raises(StorageError, match=r"the page must be writable, .*No space left.*free space"),
+        storing("the page"),
+    ):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(StorageError, match=r"^said already$"), storing("the page"):
+        raise StorageError("said already")
+    with pytest.raises(ZeroDivisionError), storing("the page"):
+        raise ZeroDivisionError
 
 
 def test_what_reaches_the_name_was_synced_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,12 +69,57 @@ def test_a_search_in_which_every_trial_fails(tmp_path: Path, trials: int, code: 
     assert not (run / "export").exists()
 
 
+def test_failures_in_a_row_cancel_what_runs_beside(tmp_path: Path) -> None:
+    """The hand-made network is still in training; it is no cause of the end, and is asked again."""
+    space, run = tmp_path / "mine.py", tmp_path / "run"
+    space.write_text(EXPLODING)
+    options = ("--space", f"{space}:exploding", "--strategy", "random", "--epochs", "20000", "--workers", "2")
+    pictures = class_folders(tmp_path / "pictures")
+    done = call("search", pictures, *options, "--precision", "fp32", "--trials", "40", "--out", run)
+    assert done.code == 1, done.err
+    assert "trials in a row failed" in " ".join(done.err.split())
+    trials = read_history(run).trials.values()
+    statuses = {trial.proposal.notes.get("role"): trial.status for trial in trials if trial.source == "baseline"}
+    assert statuses["handmade"] == "cancelled"
+    assert not {trial.status for trial in trials} & {"running", "crashed"}
+
+
 @pytest.mark.fault(12)
 def test_a_file_where_the_folder_should_be(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "in-the-way").write_text("mine")
     for out in (tmp_path / "in-the-way", tmp_path / "in-the-way" / "run"):
         refused(call("search", pictures, *TINY, "--trials", "2", "--out", out), 5, "in-the-way")
     assert (tmp_path / "in-the-way").read_text() == "mine"
+
+
+def test_a_folder_of_something_else_is_left_alone(pictures: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    refused(call("search", pictures, *TINY, "--trials", "2", "--out", pictures), 2, "folder of its own", "--out")
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".hidden").touch()
+    assert call("search", pictures, *TINY, "--trials", "1", "--out", tmp_path / "run").code == 0
+
+
+def test_a_full_disk_at_the_report_is_said_and_the_next_call_writes_it(
+    small: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, pictures = small.copy(tmp_path), small.folder.parent / "pictures"
+    for name in ("report.html", "report.json"):
+        (run / name).unlink()
+
+    def full(path: Path, content: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("netwright.reports.html.write_text", full)
+        refused(call("report", run), 5, "the report", "No space left")
+        done = call("search", pictures, "--out", run)
+        assert done.code == 5, done.err
+        assert "Traceback" not in done.err
+    assert not (run / "report.html").exists()
+    assert call("search", pictures, "--out", run).code == 0
+    assert (run / "report.html").exists()
 
 
 @pytest.mark.fault(12)
@@ -102,6 +147,13 @@ def test_a_second_search_on_a_folder_is_refused(small: FinishedRun, pictures: Pa
         assert sorted(run.rglob("*")) == before
     assert call("clean", run).code == 0
     assert ids(run) == ids(small.folder)
+
+
+def test_a_driver_of_a_host_that_is_gone_does_not_keep_the_doctor_away(small: FinishedRun, tmp_path: Path) -> None:
+    """As where the run was driven in a container."""
+    run = small.copy(tmp_path)
+    (run / "driver.lock").write_text('{"host": "gone", "pid": 1, "born": "then"}')
+    assert "the run is sound" in call("doctor", run).out
 
 
 @pytest.mark.fault(18)

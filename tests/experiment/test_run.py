@@ -144,7 +144,7 @@ def test_the_same_command_again_changes_nothing_then_more_goes_on_and_so_does_a_
     before = ids(run)
     again = spawn("search", "digits", *DIGITS, "--out", run)
     assert again.code == 0, again.err
-    assert "budget of this run is used up" in again.err
+    assert "This run has ended" in again.err
     assert again.answer == finished.ended.answer
     assert ids(run) == before
 

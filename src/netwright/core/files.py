@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from netwright.core.errors import StorageError
+
 TEMPORARY = ".partial"
 """Ending of files under way; one that is left behind belongs to a killed writer (`sweep`)."""
 
@@ -30,6 +32,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+@contextmanager
+def storing(what: str) -> Iterator[None]:
+    """Let what the file system refuses within the block be a StorageError that names `what` could not be written."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"{what} must be writable, but the disk refused: {error.strerror or error}; free space, and run the same "
+            "command again"
+        ) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

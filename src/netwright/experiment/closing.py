@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.core.errors import NetwrightError
+from netwright.core.files import storing
 from netwright.core.job import Evaluated
 from netwright.core.measurement import Measurement, measurements_to_json
 from netwright.core.objective import Goal
@@ -102,7 +103,8 @@ class Closing:
 
     def _work(self) -> Path:
         folder = self.stages.opened.folder / "work"
-        folder.mkdir(exist_ok=True)
+        with storing(str(folder)):
+            folder.mkdir(exist_ok=True)
         return folder
 
     def _measure(self, contenders: Sequence[Contender]) -> dict[TrialId, dict[str, Measurement]]:

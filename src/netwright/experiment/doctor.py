@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from netwright.core.errors import InputError
-from netwright.experiment.opening import LEDGER_FILE, LIBRARIES
+from netwright.core.errors import InputError, RunLocked
+from netwright.experiment.opening import LEDGER_FILE, LIBRARIES, versions
 from netwright.experiment.settings import available_cores
 from netwright.ledger.blobs import Blobs
 from netwright.ledger.lock import RunLock, holder
@@ -27,7 +27,7 @@ def examine_machine() -> Examined:
     found: dict[str, Any] = {
         "netwright": metadata.version("netwright"),
         "python": platform.python_version(),
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": versions(LIBRARIES),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": available_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
@@ -55,30 +55,37 @@ def _devices(found: dict[str, Any]) -> str:
 def examine_run(folder: Path) -> Examined:
     """Check the ledger and the artefacts; mend a damaged ledger, keeping the damaged file beside it.
 
-    Raises InputError for a folder that is no run, RunLocked while a driver works on it.
+    While a driver works on it nothing is examined. Raises InputError for a folder that is no run.
     """
-    path = folder / LEDGER_FILE
-    if not path.exists():
+    if not (folder / LEDGER_FILE).exists():
         raise InputError(f"{folder} is not the folder of a run (it holds no {LEDGER_FILE})")
-    driver = holder(folder)
-    if driver is not None:
-        found = {"driver": {"host": driver.host, "process": driver.pid}, "damage": [], "healthy": True}
-        return (
-            found,
-            [f"a search runs on this folder ({driver.host}, process {driver.pid}); nothing was examined"],
-            True,
-        )
-    with RunLock(folder):
-        faults = damage(path)
-        blobs = Blobs(folder / "blobs")
-        broken = [name for name in blobs.hashes() if not blobs.intact(name)]
-        lines = [f"ledger: {fault}" for fault in faults] + [f"blob {name[:12]}: damaged, removed" for name in broken]
-        report = ""
-        for name in broken:
-            blobs.delete(name)
-        if faults:
-            report = recover(path).report
-            lines.append(report)
+    try:
+        with RunLock(folder):
+            return _mend(folder)
+    except RunLocked:
+        driver = holder(folder)
+        if driver is None:
+            raise
+    found = {"driver": {"host": driver.host, "process": driver.pid}, "damage": [], "healthy": True}
+    return (
+        found,
+        [f"a search runs on this folder ({driver.host}, process {driver.pid}); nothing was examined"],
+        True,
+    )
+
+
+def _mend(folder: Path) -> Examined:
+    path = folder / LEDGER_FILE
+    faults = damage(path)
+    blobs = Blobs(folder / "blobs")
+    broken = [name for name in blobs.hashes() if not blobs.intact(name)]
+    lines = [f"ledger: {fault}" for fault in faults] + [f"blob {name[:12]}: damaged, removed" for name in broken]
+    report = ""
+    for name in broken:
+        blobs.delete(name)
+    if faults:
+        report = recover(path).report
+        lines.append(report)
     healthy = not faults and not broken
     if healthy:
         lines.append("the run is sound")

@@ -21,9 +21,9 @@ from typing import Any
 
 from netwright.budget import Stopwatch
 from netwright.core.candidate import Candidate
-from netwright.core.errors import RunChanged
+from netwright.core.errors import InputError, RunChanged
 from netwright.core.events import Clock, Noted
-from netwright.core.files import write_text
+from netwright.core.files import storing, write_text
 from netwright.core.objective import Goal
 from netwright.core.task import TaskSpec
 from netwright.core.text import public
@@ -36,7 +36,7 @@ from netwright.hardware.device import device_card
 from netwright.ledger.base import Ledger
 from netwright.ledger.blobs import Blobs
 from netwright.ledger.filesystem import probe_writable
-from netwright.ledger.lock import RunLock
+from netwright.ledger.lock import LOCK_NAME, RunLock
 from netwright.ledger.sqlite import SqliteLedger
 from netwright.spaces.catalog import SpaceMaker, find_space, is_file
 from netwright.spaces.catalog import make_space as catalog_space
@@ -93,9 +93,11 @@ def open_run(
     """Open or make a run folder; `stack` closes what is opened.
 
     `head_start` are seconds this driver had already used; what passes here, decoding above all, is added to them.
-    Raises RunLocked, RunChanged, RunVersion, RunCorrupt, StorageError, DataError, SpaceError; each says what to do.
+    Raises InputError for a folder of something else, RunLocked, RunChanged, RunVersion, RunCorrupt, StorageError,
+    DataError, SpaceError; each says what to do.
     """
     began = time.monotonic()
+    _refuse_other_folders(folder)
     probe_writable(folder)
     stack.enter_context(RunLock(folder))
     ledger = stack.enter_context(SqliteLedger(folder / LEDGER_FILE))
@@ -147,8 +149,20 @@ def open_run(
         if latest.get(topic) != fact:
             opened.note(topic, fact)
     opened.note("driver", _driver())
-    write_text(folder / RUN_FILE, _run_toml(settings, about))
+    with storing(f"{folder / RUN_FILE}"):
+        write_text(folder / RUN_FILE, _run_toml(settings, about))
     return opened
+
+
+def _refuse_other_folders(folder: Path) -> None:
+    """A run keeps to a folder of its own; what is hidden, and the lock of a driver that came no further, is no matter."""
+    if (folder / LEDGER_FILE).exists() or not folder.is_dir() or not os.access(folder, os.R_OK):
+        return
+    if any(entry.name != LOCK_NAME and not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise InputError(
+            f"a run must have a folder of its own, but {folder} holds other files and no {LEDGER_FILE}; choose another "
+            "--out"
+        )
 
 
 def _seconds_so_far(ledger: Ledger) -> float:
@@ -195,20 +209,20 @@ def _driver() -> dict[str, Any]:
         "process": os.getpid(),
         "netwright": metadata.version("netwright"),
         "python": platform.python_version(),
-        "libraries": _versions(LIBRARIES),
+        "libraries": versions(LIBRARIES),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": device_card()["cpu"],
         "cores": available_cores(),
     }
 
 
-def _versions(names: Sequence[str]) -> dict[str, str]:
+def versions(names: Sequence[str]) -> dict[str, str]:
     """Versions of installed distributions; one that goes by another name (onnxruntime-gpu) is left out."""
-    versions = {}
+    found = {}
     for name in names:
         with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+            found[name] = metadata.version(name)
+    return found
 
 
 def _run_toml(settings: Settings, about: Mapping[str, str]) -> str:

@@ -9,6 +9,6 @@ from netwright.reports.html import write_report
 
 
 def write_page(folder: Path, *, images: bool | None = None) -> tuple[Path, Path]:
-    """Write both files and give their paths. `images` overrides what the run was started with."""
+    """Write both files and give their paths. `images` overrides what the run was started with. Raises StorageError."""
     view = view_of(folder, images=images)
     return write_report(view, folder, images=view.image is not None)

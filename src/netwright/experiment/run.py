@@ -150,20 +150,22 @@ class _Drive:
     def run(self) -> bool:
         """All stages; True when Ctrl-C cut them off.
 
-        Where the storage refuses, what is under way is cancelled with what is left of the reserve, so that it is
-        simply asked again when the run goes on; then the StorageError is raised.
+        What is under way when an error ends them is cancelled (on a full disk with what is left of the reserve), so that
+        it is simply asked again when the run goes on; then the error is raised.
         """
         try:
             return self._run()
-        except StorageError:
+        except NetwrightError:
             with suppress(StorageError):
-                self.loop.cancel("the storage refused")
+                self.loop.cancel("an error ended the search")
             raise
 
     def _run(self) -> bool:
         with _interrupts(self.loop):
             if self._nothing_left():
-                self.console.print("The budget of this run is used up; give a larger one to go on.")
+                self.console.print("This run has ended; give it a larger budget, or other limits, to go on.")
+                if self.page and not (self.opened.folder / "report.html").exists():
+                    write_page(self.opened.folder)
                 return False
             ended = self.stages.search()
             self._complain(ended)
@@ -218,7 +220,9 @@ class _Drive:
         closed = done is not None and (stage is None or done["stage"] >= stage["number"])
         if done is None or not closed:
             return False
-        return done.get("asked") == self._asked() or budget.used(self.loop.spent()) >= 1 - 0.02
+        asked, now = done.get("asked", {}), self._asked()
+        used_up = budget.used(self.loop.spent()) >= 1 - 0.02
+        return asked == now or (used_up and asked.get("limits", now["limits"]) == now["limits"])
 
     def _complain(self, ended: Ended) -> None:
         """Say why a search ended before its budget did."""

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from netwright.core.files import write_text
+from netwright.core.files import storing, write_text
 from netwright.core.text import plain, public
 from netwright.reports import words
 from netwright.reports.markup import Markup, island, join, tag
@@ -44,14 +44,16 @@ PARTS = (
 def write_report(view: RunView, folder: Path, *, images: bool = True) -> tuple[Path, Path]:
     """Write `report.html` and `report.json` into `folder`, each whole or not at all; gives their paths.
 
-    `images=False` leaves out all images of the data and the names of their files.
+    `images=False` leaves out all images of the data and the names of their files. Raises StorageError.
     """
     if not images:
         view = replace(view, image=None, test_names=(), facts=_without_names(view.facts))
     story = tell(view)
     page, record = folder / "report.html", folder / "report.json"
-    write_text(record, json.dumps(report_json(story), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
-    write_text(page, page_of(story))
+    numbers = json.dumps(report_json(story), ensure_ascii=False, indent=1, allow_nan=False)
+    with storing(f"the report in {folder}"):
+        write_text(record, f"{numbers}\n")
+        write_text(page, page_of(story))
     return page, record
 
 
