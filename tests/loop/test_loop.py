@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from netwright.core.events import Asked, Cancelled, Event, Failed, Finished, Lost, Noted, Retried, Started
 from netwright.core.job import Allowance
+from netwright.core.measurement import Measurement
 from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.executors import InlineExecutor, LocalExecutor
 from netwright.ledger.base import Ledger
@@ -118,6 +120,41 @@ def test_a_missing_checkpoint_makes_a_promotion_run_fresh(tmp_path: Path) -> Non
     again.restore({"list": Listed("list", [below, above])})
     again.run(["list"], lambda loop: False)
     assert only(ledger, Finished)[-1].notes["from"] == 0
+
+
+def test_a_checkpoint_that_vanishes_while_the_search_runs_makes_a_promotion_run_fresh(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    below = point(1, 2, 1, 2, 1, 2)
+    loop = toy_loop(tmp_path, ledger, InlineExecutor(train))
+    loop.restore({"list": Listed("list", [below])})
+    loop.run(["list"], lambda loop: False)
+    for file in (tmp_path / "blobs").iterdir():
+        file.unlink()
+    loop.add("next", Listed("next", [Proposal(below.candidate, Fidelity(3), Continue(1), parents=(1,))]))
+    assert loop.run(["next"], lambda loop: False).why == "done"
+    assert [event.notes["from"] for event in only(ledger, Finished) if isinstance(event, Finished)] == [0, 0]
+
+
+def test_what_a_limit_refused_is_looked_at_anew_when_the_limit_was_loosened(tmp_path: Path) -> None:
+    @dataclass
+    class Limited(ToyDesk):
+        bound: float = 0.0
+
+        def refuse(self, source: str, trial: int, proposal: Proposal) -> Finished | None:
+            size = {"parameters": Measurement(5.0)}
+            return Finished(trial, "infeasible", size) if self.bound < 5 else None
+
+        def stands(self, event: Finished) -> bool:
+            return event.measurements["parameters"].value > self.bound
+
+    ledger, proposal = MemoryLedger(), point(1, 2, 1, 2, 1, 2)
+    for bound, names in ((0.0, ["first", "again"]), (10.0, ["later", "last"])):
+        loop = toy_loop(tmp_path, ledger, InlineExecutor(train), Limited(bound=bound))
+        loop.restore({name: Repeating([proposal]) for name in names})
+        for name in names:
+            loop.run([name], lambda loop: False)
+    answers = [(event.status, event.reused_from) for event in only(ledger, Finished) if isinstance(event, Finished)]
+    assert answers == [("infeasible", None), ("infeasible", 1), ("completed", None), ("completed", 3)]
 
 
 @pytest.mark.fault(5)
