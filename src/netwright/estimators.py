@@ -25,7 +25,6 @@ from netwright.core.errors import InputError, NetwrightError
 from netwright.data.catalog import arrays_data
 from netwright.data.dataset import Dataset
 from netwright.data.decode import prepare_array
-from netwright.data.split import make_split
 from netwright.experiment.run import run_search
 from netwright.experiment.settings import ARRAYS, Settings
 from netwright.export.predict import Predictor
@@ -173,11 +172,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             yield new_folder(Path(self.folder), "fit")
 
     def _search(self, images: NDArray[Any], labels: NDArray[np.int64], seed: int, place: Path) -> None:
-        parts = make_split(labels, validation=self.validation, test=0.0, seed=seed)
         names = [str(value) for value in self.classes_.tolist()]
 
         def open_it(settings: Settings, folder: Path, expected: str | None) -> Dataset:
-            return arrays_data(images, labels, folder, split=parts, classes=names, seed=seed, expected=expected)
+            shares = (self.validation, 0.0)
+            return arrays_data(images, labels, folder, classes=names, seed=seed, shares=shares, expected=expected)
 
         settings = Settings(
             data=ARRAYS,

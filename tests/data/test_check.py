@@ -157,6 +157,14 @@ def test_duplicates_never_sit_on_two_sides_of_a_split_made_here(tmp_path: Path) 
     assert set(dataset.split.tolist()) == {0, 1, 2}
 
 
+@pytest.mark.fault(23)
+def test_a_class_whose_only_training_image_is_corrupt_trains_with_another(pictures: Pictures) -> None:
+    root = pictures("set", {"a": 100, "b": 100, "rare": 2})
+    (root / "rare" / "000.png").write_bytes(b"broken")
+    for seed in range(4):
+        assert "untrained class" not in kinds(check_data(root, seed=seed))
+
+
 def test_a_source_that_cannot_be_listed_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"x")
     finding = check_data(tmp_path / "model.pt")[0]

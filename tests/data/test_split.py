@@ -9,7 +9,7 @@ import pytest
 
 from netwright.core.errors import DataError
 from netwright.data.source import UNASSIGNED
-from netwright.data.split import complete_split, make_split, read_groups, read_split
+from netwright.data.split import complete_split, keep_copies_together, make_split, read_groups, read_split
 
 
 @pytest.mark.parametrize(("classes", "images"), [(2, 60), (10, 1797), (100, 3000), (1000, 5000), (7, 60_000)])
@@ -36,6 +36,17 @@ def test_rare_classes_are_in_every_part_while_that_fits() -> None:
         parts = make_split(labels, seed=seed)
         assert all({0, 1, 2} <= set(labels[parts == part]) for part in range(3))
         assert np.bincount(parts).tolist() == [217, 46, 46]
+
+
+def test_common_classes_keep_their_share_of_every_part_beside_a_long_tail() -> None:
+    labels = np.repeat(np.arange(61), [400, *[3] * 60])
+    for seed in range(10):
+        parts = make_split(labels, seed=seed)
+        assert np.bincount(parts).tolist() == [406, 87, 87]
+        assert set(labels[parts == 0]) == set(range(61))
+        for part in (1, 2):
+            assert 59 <= (labels[parts == part] == 0).sum() <= 60
+            assert len(set(labels[parts == part])) >= 28
 
 
 def test_the_seed_decides() -> None:
@@ -96,6 +107,46 @@ def test_complete_and_absent_splits() -> None:
     assert set(parts.tolist()) == {0, 1, 2} and movable.all() and "seed 0" in how
     with pytest.raises(DataError, match="must be a train part"):
         complete_split(labels, np.full(90, 2, np.uint8), None, seed=0)
+
+
+def test_copies_stay_together_in_proportion() -> None:
+    """Two classes of 100 pictures, each there twice."""
+    labels = np.tile(np.arange(200) % 2, 2)
+    digests = {index: bytes([index % 200]) for index in range(400)}
+    for seed in range(10):
+        parts = keep_copies_together(make_split(labels, seed=seed), labels, np.ones(400, bool), digests)
+        assert (parts[:200] == parts[200:]).all()
+        assert np.abs(np.bincount(parts[labels == 0]) - [140, 30, 30]).max() <= 4
+
+
+def test_a_picture_there_many_times_trains() -> None:
+    """A class of twenty equal pictures beside eighty that differ."""
+    labels = np.repeat([0, 1], [80, 20])
+    digests = {index: bytes([min(index, 80)]) for index in range(100)}
+    for seed in range(30):
+        parts = keep_copies_together(make_split(labels, seed=seed), labels, np.ones(100, bool), digests)
+        assert (parts[80:] == 0).all()
+        assert set(parts[:80].tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_few_pictures_there_many_times_still_fill_every_part(classes: int) -> None:
+    labels = np.arange(600) % classes
+    digests = {index: bytes([index % 10]) for index in range(600)}
+    for seed in range(10):
+        parts = keep_copies_together(make_split(labels, seed=seed), labels, np.ones(600, bool), digests)
+        assert set(parts.tolist()) == {0, 1, 2}
+        assert set(labels[parts == 0]) == set(range(classes))
+        assert all(len(set(parts[index::10])) == 1 for index in range(10))
+
+
+def test_parts_that_were_given_keep_their_images() -> None:
+    labels = np.arange(90) % 3
+    official = np.repeat(np.array([0, 2], np.uint8), [60, 30])
+    parts, movable, _ = complete_split(labels, official, None, seed=0)
+    moved = keep_copies_together(parts, labels, movable, {index: bytes([index % 30]) for index in range(90)})
+    assert (moved[official == 2] == 2).all()
+    assert set(moved[official == 0].tolist()) == {0, 1}
 
 
 def table(tmp_path: Path, text: str) -> Path:

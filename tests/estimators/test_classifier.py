@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from netwright import NetworkClassifier
 from netwright.core.errors import InputError, NetwrightError
+from netwright.data.dataset import Dataset
 from netwright.export.predict import Predictor
 from netwright.spaces import Flatten, Linear, Recipe, Space, choose
 
@@ -136,6 +137,14 @@ def test_folders_are_kept_only_when_asked(tmp_path: Path, monkeypatch: pytest.Mo
     assert model.run_ is None
     assert list(temporary.iterdir()) == []
     assert len(list(kept.iterdir())) == 1
+
+
+def test_equal_samples_do_not_both_train_and_validate(tmp_path: Path) -> None:
+    model = NetworkClassifier(**TINY, space=SPACE, folder=tmp_path)
+    model.fit(np.tile(FEATURES[:60], (2, 1)), np.tile(LABELS[:60], 2))
+    data = Dataset.open(model.run_.folder / "data")
+    assert (data.split[:60] == data.split[60:]).all()
+    assert set(data.split.tolist()) == {0, 1}
 
 
 def test_a_search_without_a_network_says_why() -> None:

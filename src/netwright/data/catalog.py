@@ -18,7 +18,7 @@ from netwright.data.arrays import read_arrays, read_digits
 from netwright.data.dataset import Dataset, read_record
 from netwright.data.images import read_folder
 from netwright.data.source import Source
-from netwright.data.split import read_groups, read_split
+from netwright.data.split import SHARE, read_groups, read_split
 from netwright.data.store import Progress, store
 
 NAMED: dict[str, Callable[[], Source]] = {"digits": read_digits, "fashion-mnist": read_fashion_mnist}
@@ -61,7 +61,7 @@ def open_data(
     if stored is not None:
         return stored
     found, numbers = apply_files(found, split, groups)
-    return store(found, numbers, Path(folder), request, complete=True, expected=expected, progress=progress)
+    return store(found, numbers, Path(folder), request, shares=(SHARE, SHARE), expected=expected, progress=progress)
 
 
 def arrays_data(
@@ -74,6 +74,7 @@ def arrays_data(
     classes: Sequence[str] | None = None,
     size: str | None = None,
     seed: int = 0,
+    shares: tuple[float, float] = (SHARE, SHARE),
     expected: str | None = None,
 ) -> Dataset:
     """Arrays from Python as a data set in `folder`: images (N, height, width), (N, height, width, channels), or flat
@@ -81,8 +82,8 @@ def arrays_data(
 
     `uint8` is taken as it is. Everything else is rounded to 256 levels between the least and the greatest value of the
     training part; features between a pair of bounds each, which leave out values far beyond the middle 98 %. The bounds
-    are in `Dataset.decode`. `split` holds 0, 1 or 2 an image and is kept as it is, even without a test part
-    (`split.make_split` makes one); without it all three parts are made. `groups` holds any value an image. `classes`
+    are in `Dataset.decode`. `split` holds 0, 1 or 2 an image and is kept as it is, even without a test part; without it
+    one is made with these shares of validation and test. `groups` holds any value an image. `classes`
     names the labels 0, 1, …; without it the distinct labels, sorted, are the classes. With `expected`, a fingerprint,
     other data raise RunChanged and leave the folder as it was. Raises DataError.
     """
@@ -94,7 +95,7 @@ def arrays_data(
     numbers = None if groups is None else _number_groups(np.asarray(groups), len(found.labels))
     request = {
         "signature": found.signature,
-        "split": None,
+        "split": None if shares == (SHARE, SHARE) else list(shares),
         "groups": None if numbers is None else hashlib.blake2b(numbers.tobytes(), digest_size=16).hexdigest(),
         "size": size,
         "seed": seed,
@@ -102,7 +103,15 @@ def arrays_data(
     stored = _reusable(Path(folder), request, expected)
     if stored is not None:
         return stored
-    return store(found, numbers, Path(folder), request, complete=parts is None, expected=expected, progress=None)
+    return store(
+        found,
+        numbers,
+        Path(folder),
+        request,
+        shares=shares if parts is None else None,
+        expected=expected,
+        progress=None,
+    )
 
 
 def find_source(source: str | Path) -> Source:

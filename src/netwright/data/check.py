@@ -7,6 +7,7 @@ from pathlib import Path
 from netwright.core.errors import DataError, Untrusted
 from netwright.data.catalog import apply_files, find_source
 from netwright.data.findings import Finding
+from netwright.data.split import SHARE
 from netwright.data.store import Progress, survey
 
 __all__ = ["Finding", "check_data"]
@@ -30,7 +31,9 @@ def check_data(
     except (DataError, Untrusted) as error:
         return [_unreadable(error)]
     try:
-        findings = survey(found, numbers, size=size, seed=seed, complete=True, staged=None, progress=progress).findings
+        findings = survey(
+            found, numbers, size=size, seed=seed, shares=(SHARE, SHARE), staged=None, progress=progress
+        ).findings
     except (DataError, Untrusted) as error:
         findings = (*found.notice(), _unreadable(error))
     return sorted(findings, key=lambda finding: finding.severity != "stop")

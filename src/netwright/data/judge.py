@@ -100,7 +100,10 @@ def _coverage(evidence: Evidence) -> Iterator[Finding]:
     for part in (TRAIN, VALIDATION):
         if not (evidence.parts == part).any():
             yield Finding(
-                "stop", "empty part", f"the {PARTS[part]} part has no image", "give it images, or leave the split to us"
+                "stop",
+                "empty part",
+                f"the {PARTS[part]} part has no image",
+                "give it images (equal ones count as one), or leave the split to us",
             )
     trained = set(evidence.labels[evidence.parts == TRAIN].tolist())
     untrained = [evidence.classes[label] for label in sorted(set(evidence.labels.tolist()) - trained)]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import random
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,14 @@ SPREAD_FROM = 3
 
 
 def complete_split(
-    labels: Labels, parts: Parts, groups: NDArray[np.int64] | None, *, seed: int
+    labels: Labels,
+    parts: Parts,
+    groups: NDArray[np.int64] | None,
+    *,
+    seed: int,
+    shares: tuple[float, float] = (SHARE, SHARE),
 ) -> tuple[Parts, NDArray[np.bool_], str]:
-    """Official parts with what is missing made.
+    """Official parts with what is missing made; `shares` of validation and test where none is official.
 
     Gives the parts, which images were placed here (and may be moved without touching anything official), and a
     sentence that says how. Raises DataError when there is nothing to train on.
@@ -49,7 +55,7 @@ def complete_split(
     if UNASSIGNED in given:
         if len(given) > 1:
             raise DataError("either every image must have an official part or none")
-        made = make_split(labels, groups=groups, seed=seed)
+        made = make_split(labels, validation=shares[0], test=shares[1], groups=groups, seed=seed)
         return made, np.ones(len(labels), bool), f"made here: {_how(groups, seed)}"
     if TRAIN not in given:
         raise DataError(f"there must be a train part, but got only {', '.join(PARTS[part] for part in sorted(given))}")
@@ -57,11 +63,11 @@ def complete_split(
     if not missing:
         return parts.copy(), np.zeros(len(labels), bool), "as given"
     pool = np.flatnonzero(parts == TRAIN)
-    shares = {part: SHARE if len(missing) == 2 else SIXTH for part in missing}
+    share = SHARE if len(missing) == 2 else SIXTH
     drawn = make_split(
         labels[pool],
-        validation=shares.get(VALIDATION, 0.0),
-        test=shares.get(TEST, 0.0),
+        validation=share if VALIDATION in missing else 0.0,
+        test=share if TEST in missing else 0.0,
         groups=None if groups is None else groups[pool],
         seed=seed,
     )
@@ -84,7 +90,8 @@ def make_split(
     """0 train, 1 validation, 2 test for each label; the shares are of all images.
 
     Without groups every class is divided in proportion (each share exact to one image over all, each class to about
-    one); one image of each class always trains, and classes of three or more are in every part while that fits.
+    one); one image of each class always trains, and classes of three or more are in every part as long as common
+    classes can spare the seats, each at most about one below its proportion.
     With groups no group is on two sides.
     Raises DataError when there are too few images or groups for the parts.
     """
@@ -115,25 +122,78 @@ def _stratified(labels: Labels, shares: dict[int, float], seed: int) -> Parts:
             chosen = (np.arange(wanted) + generator.random()) * len(free) / max(wanted, 1)
             taken = np.zeros(len(free), bool)
             taken[chosen.astype(np.int64)] = True
-            _give_every_class_one(labels[free], taken, np.bincount(labels))
+            _give_every_class_one(labels[free], taken, np.bincount(labels), shares[part])
             parts[free[taken]] = part
             free = free[~taken]
     return parts
 
 
-def _give_every_class_one(labels: Labels, taken: NDArray[np.bool_], sizes: NDArray[np.int64]) -> None:
-    """Exchange images of common classes for those of classes that were passed over, while a class can spare one."""
+def _give_every_class_one(labels: Labels, taken: NDArray[np.bool_], sizes: NDArray[np.int64], share: float) -> None:
+    """Exchange images of classes that have their share for those of classes that were passed over.
+
+    The class furthest above its share gives, and stays at most one below it; none of three or more gives its last.
+    """
     counts = np.bincount(labels[taken], minlength=len(sizes))
     for label in np.flatnonzero((counts == 0) & (sizes >= SPREAD_FROM)):
         free = np.flatnonzero((labels == label) & ~taken)
-        donor = int(counts.argmax())
-        if counts[donor] < 2:
+        least = np.where(sizes < SPREAD_FROM, 1, 2)
+        above = np.where(counts >= least, counts - sizes * share, -np.inf)
+        donor = int(above.argmax())
+        if above[donor] < 0:
             return
         if len(free):
             taken[np.flatnonzero((labels == donor) & taken)[0]] = False
             taken[free[0]] = True
             counts[donor] -= 1
             counts[label] += 1
+
+
+def keep_copies_together(
+    parts: Parts, labels: Labels, movable: NDArray[np.bool_], digests: Mapping[int, bytes]
+) -> Parts:
+    """The parts once it is known which images can be read and which are equal (`digests` of those that were read).
+
+    Equal pictures among the movable go to one side, so that none trains and tests. Then every class has an image that
+    trains, and every part that was made has an image, where moving can give it one.
+    """
+    copies: dict[bytes, list[int]] = {}
+    for index, digest in digests.items():
+        if movable[index]:
+            copies.setdefault(digest, []).append(index)
+    units = list(copies.values())
+    result = parts.copy()
+    _place_copies(result, labels, [members for members in units if len(members) > 1])
+    read = np.fromiter(digests, np.int64, len(digests))
+    for label in np.setdiff1d(labels[read], labels[read][result[read] == TRAIN]):
+        holders = [members for members in units if (labels[members] == label).any()]
+        if holders:
+            result[min(holders, key=len)] = TRAIN
+    for part in np.setdiff1d(parts[movable], result[read]):
+        sizes = np.bincount(labels[read][result[read] == TRAIN], minlength=labels.max(initial=0) + 1)
+        spare = [members for members in units if _can_spare(result[members], labels[members], sizes)]
+        if spare:
+            result[min(spare, key=lambda members: (result[members[0]] == TEST, len(members)))] = part
+    return result
+
+
+def _place_copies(parts: Parts, labels: Labels, sets: Sequence[list[int]]) -> None:
+    """Every set of equal pictures, the largest first, to the side of its first, or where its class has most room.
+
+    Room are the seats that such pictures have been given, by class and part: so they stay in proportion.
+    """
+    room: Counter[tuple[int, int]] = Counter((int(labels[i]), int(parts[i])) for members in sets for i in members)
+    for members in sorted(sets, key=len, reverse=True):
+        label, side = int(labels[members[0]]), int(parts[members[0]])
+        if room[label, side] < len(members):
+            side = max((TRAIN, VALIDATION, TEST), key=lambda part: room[label, part])
+        parts[members] = side
+        room[label, side] -= len(members)
+
+
+def _can_spare(parts: Parts, labels: Labels, sizes: NDArray[np.int64]) -> bool:
+    """Whether equal pictures may leave their part: the test part, or training where all their classes stay."""
+    leaving = np.bincount(labels, minlength=len(sizes))
+    return bool(parts[0] == TEST or (parts[0] == TRAIN and (sizes > leaving)[labels].all()))
 
 
 def _by_group(labels: Labels, groups: NDArray[np.int64], shares: dict[int, float], generator: random.Random) -> Parts:

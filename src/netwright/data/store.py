@@ -24,7 +24,7 @@ from netwright.data.decode import DecodeSettings, ImageError, Pixels
 from netwright.data.findings import Finding
 from netwright.data.judge import Evidence, judge, judge_unreadable
 from netwright.data.source import TRAIN, Labels, Parts, Source
-from netwright.data.split import complete_split
+from netwright.data.split import complete_split, keep_copies_together
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
@@ -91,21 +91,24 @@ def survey(
     *,
     size: str | None,
     seed: int,
-    complete: bool,
+    shares: tuple[float, float] | None,
     staged: Path | None,
     progress: Progress | None,
 ) -> Survey:
-    """Decode all of a source, into the file `staged` when one is given. `complete`: make parts that are missing."""
-    if complete:
-        parts, movable, how_split = complete_split(source.labels, source.parts, groups, seed=seed)
-    else:
+    """Decode all of a source, into the file `staged` when one is given.
+
+    `shares` of validation and test are for a split that is made; without them no part that is missing is made.
+    """
+    if shares is None:
         parts, movable, how_split = source.parts, np.zeros(len(source.labels), bool), "as given"
+    else:
+        parts, movable, how_split = complete_split(source.labels, source.parts, groups, seed=seed, shares=shares)
     settings = source.settle(size, parts)
     digests, errors, grey = _decode(source, settings, staged, progress)
     names = [plain(key.encode("utf-8", "replace").decode()) for key in source.keys]
     kept = np.array([index for index in range(len(names)) if index not in errors], np.int64)
     if groups is None:
-        parts = _keep_duplicates_together(parts, movable, digests)
+        parts = keep_copies_together(parts, source.labels, movable, digests)
     evidence = Evidence(
         names=[names[index] for index in kept],
         labels=source.labels[kept],
@@ -152,16 +155,6 @@ def _decode(
     return digests, errors, grey
 
 
-def _keep_duplicates_together(parts: Parts, movable: NDArray[np.bool_], digests: Mapping[int, bytes]) -> Parts:
-    """Equal pictures that were placed here go to one side, that of the first, so that none trains and tests."""
-    result = parts.copy()
-    first: dict[bytes, int] = {}
-    for index, digest in digests.items():
-        if movable[index]:
-            result[index] = result[first.setdefault(digest, index)]
-    return result
-
-
 def stop_if_unfit(findings: Sequence[Finding]) -> None:
     """Raise DataError with every finding that forbids a search."""
     stops = [finding for finding in findings if finding.severity == "stop"]
@@ -175,7 +168,7 @@ def store(
     folder: Path,
     request: Mapping[str, Any],
     *,
-    complete: bool,
+    shares: tuple[float, float] | None,
     expected: str | None,
     progress: Progress | None,
 ) -> Dataset:
@@ -194,7 +187,7 @@ def store(
                 groups,
                 size=request["size"],
                 seed=request["seed"],
-                complete=complete,
+                shares=shares,
                 staged=staged,
                 progress=progress,
             )
