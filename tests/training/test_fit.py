@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from netwright.core.errors import CandidateError, InputError
 from netwright.core.job import Diverged, OutOfMemory
@@ -16,6 +18,8 @@ from netwright.training.checkpoint import load_checkpoint, save_checkpoint
 from netwright.training.fit import Fitted, fit
 from netwright.training.hooks import Hook
 from netwright.training.predict import gather, logits, softmax
+from netwright.training.recipe import read_recipe
+from netwright.training.step import Stepper
 
 from .small import Small, digits, network
 
@@ -188,7 +192,13 @@ def test_the_batch_is_halved_with_the_same_effective_batch(data: Small) -> None:
 
 
 @pytest.mark.fault(8)
-def test_pieces_add_up_to_the_gradient_of_the_batch(data: Small) -> None:
+@pytest.mark.parametrize("class_weights", [None, tuple(np.linspace(0.1, 1.9, 10).tolist())])
+@pytest.mark.parametrize("augmentation", ["none", "mixup"])
+def test_pieces_add_up_to_the_gradient_of_the_batch(
+    data: Small, class_weights: tuple[float, ...] | None, augmentation: str
+) -> None:
+    data = replace(data, task=replace(data.task, class_weights=class_weights))
+    recipe = {**RECIPE, "augment": augmentation}
     plain = nn.Sequential(network()[0], nn.Flatten(), nn.Linear(64, 10))
 
     class Cut(nn.Module):
@@ -202,12 +212,56 @@ def test_pieces_add_up_to_the_gradient_of_the_batch(data: Small) -> None:
             return self.inner(images)
 
     state = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
-    whole = train(data, module=plain, epochs=1)
+    whole = train(data, recipe, module=plain, epochs=1)
     plain.load_state_dict(state)
-    cut = train(data, module=Cut(plain), epochs=1)
+    cut = train(data, recipe, module=Cut(plain), epochs=1)
     assert cut.pieces == 2
     for name, tensor in whole.weights.items():
         torch.testing.assert_close(cut.weights[f"inner.{name}"], tensor, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_weights_of_classes_count_alike_for_class_numbers_and_soft_targets(data: Small, label_smoothing: float) -> None:
+    task = replace(data.task, class_weights=tuple(np.linspace(0.1, 1.9, 10).tolist()))
+    recipe = read_recipe({"label_smoothing": label_smoothing})
+    cpu = torch.device("cpu")
+    images, targets = gather(data.images, np.arange(40), cpu), torch.from_numpy(data.labels[:40])
+    losses = [
+        Stepper(network(), task, recipe, precision="fp32", device=cpu).step(images, wanted, 0.1)
+        for wanted in (targets, functional.one_hot(targets, 10).float())
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_no_batch_is_empty_when_a_part_of_a_pass_has_one_image_less(
+    data: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    class Sizes(Hook):
+        def loss(self, loss: Tensor, logits: Tensor, images: Tensor, targets: Tensor) -> Tensor:
+            sizes.append(len(images))
+            return loss
+
+    monkeypatch.setattr("netwright.training.fit.epochs_a_pass", lambda images: 2)
+    odd = replace(data, split=np.where(np.arange(len(data.labels)) < 25, 0, 1))
+    plain = nn.Sequential(network()[0], nn.Flatten(), nn.Linear(64, 10))
+    train(odd, {"lr": 0.01, "batch": 1}, module=plain, epochs=2, hooks=[Sizes()])
+    assert sizes == [1] * 25
+
+
+def test_weights_are_exchanged_for_validation_only_where_a_hook_scores_others(data: Small) -> None:
+    class Loaded(nn.Sequential):
+        times = 0
+
+        def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
+            self.times += 1
+            return super().load_state_dict(*arguments, **options)
+
+    plain, averaged = Loaded(*network()), Loaded(*network())
+    train(data, module=plain, epochs=3)
+    train(data, {**RECIPE, "ema": 0.9}, module=averaged, epochs=3)
+    assert (plain.times, averaged.times) == (1, 7)
 
 
 @pytest.mark.fault(8)

@@ -196,7 +196,7 @@ class _Epochs:
         torch.manual_seed(derive(self.seed, "dropout", epoch))
         self.stepper.module.train()
         losses = []
-        for step, indices in enumerate(np.array_split(shown, self.steps)[:count]):
+        for step, indices in enumerate(np.array_split(shown, min(self.steps, len(shown)))[:count]):
             images = gather(self.images, indices, device)
             targets = torch.from_numpy(self.labels[indices]).to(device)
             images, targets = augment(images, targets, self.names, self.outputs, self.generator)
@@ -231,13 +231,11 @@ def _scored(module: nn.Module, hooks: list[Hook]) -> Weights:
 @contextmanager
 def _holding(module: nn.Module, hooks: list[Hook]) -> Iterator[None]:
     """Let the module hold the weights that are scored for a while."""
-    own = module.state_dict()
-    scored = _scored(module, hooks)
-    if all(scored[name] is tensor for name, tensor in own.items()):
+    if all(type(hook).scored is Hook.scored for hook in hooks):
         yield
         return
-    kept = {name: tensor.detach().clone() for name, tensor in own.items()}
-    module.load_state_dict(scored)
+    kept = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    module.load_state_dict(_scored(module, hooks))
     yield
     module.load_state_dict(kept)
 

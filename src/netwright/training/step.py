@@ -74,10 +74,9 @@ class Stepper:
 
     def _gradients(self, images: Tensor, targets: Tensor) -> float:
         self.optimizer.zero_grad(set_to_none=True)
-        total = 0.0
+        total, whole = 0.0, self._heft(targets)
         for part, wanted in zip(images.chunk(self.pieces), targets.chunk(self.pieces), strict=True):
-            share = len(part) / len(images)
-            loss = self._loss(part, wanted) * share
+            loss = self._loss(part, wanted) * (self._heft(wanted) / whole)
             value = loss.item()
             if not math.isfinite(value):
                 raise Diverged(f"the loss became {value}")
@@ -88,10 +87,19 @@ class Stepper:
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             logits = self.module(images).float()
-        loss = functional.cross_entropy(logits, targets, self.class_weights, label_smoothing=self.label_smoothing)
+        loss = functional.cross_entropy(
+            logits, targets, self.class_weights, reduction="sum", label_smoothing=self.label_smoothing
+        ) / self._heft(targets)
         for hook in self.hooks:
             loss = hook.loss(loss, logits, images, targets)
         return loss
+
+    def _heft(self, targets: Tensor) -> float:
+        """What a mean over these images is divided by: their number, or the sum of their weights."""
+        if self.class_weights is None:
+            return len(targets)
+        weights = targets @ self.class_weights if targets.is_floating_point() else self.class_weights[targets]
+        return float(weights.sum())
 
 
 def is_out_of_memory(error: BaseException) -> bool:
