@@ -16,7 +16,7 @@ import pytest
 
 from netwright.core.errors import DataError, Untrusted
 from netwright.data import archives
-from netwright.data.catalog import open_data
+from netwright.data.catalog import find_source, open_data
 
 from .test_decode import png_bomb
 
@@ -45,6 +45,21 @@ def test_medmnist_archives(tmp_path: Path) -> None:
     assert [len(dataset.indices(part)) for part in ("train", "validation", "test")] == [60, 12, 15]
     assert (dataset.images[60:72, :, :, 0] == images(12, 8, 9, seed=1)).all()
     assert dataset.files[60] == "val_images[0]"
+
+
+def test_an_empty_part_of_an_archive_is_made(tmp_path: Path) -> None:
+    path = medmnist(tmp_path / "set.npz", test_images=images(0, 8, 9), test_labels=labels(0))
+    dataset = open_data(path, tmp_path / "data")
+    assert [len(dataset.indices(part)) for part in ("train", "validation", "test")] == [50, 12, 10]
+    with pytest.raises(DataError, match="must be"):
+        open_data(medmnist(tmp_path / "none.npz", train_images=images(0, 8, 9), train_labels=labels(0)), tmp_path / "b")
+
+
+def test_an_archive_that_goes_away_while_it_is_read_is_no_full_disk(tmp_path: Path) -> None:
+    source = find_source(medmnist(tmp_path / "set.npz"))
+    (tmp_path / "set.npz").unlink()
+    with pytest.raises(DataError, match="set.npz cannot be read: No such file"):
+        list(source.read(source.settle(None, source.parts)))
 
 
 def test_colour_and_many_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +162,18 @@ def test_a_header_that_promises_more_than_there_is(tmp_path: Path, shape: tuple[
         open_data(tmp_path / "bomb.npz", tmp_path / "data")
 
 
+@pytest.mark.attack(13)
+@pytest.mark.parametrize(
+    ("shape", "label"), [((4, -8, -8), "|u1"), ((4, 8, -1), "|u1"), ((-4, 8, 8), "|u1"), ((4, 8, 8), "<U0")]
+)
+def test_a_header_that_makes_no_sense(tmp_path: Path, shape: tuple[int, ...], label: str) -> None:
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        archive.writestr("images.npy", npy_header(shape) + bytes(256))
+        archive.writestr("labels.npy", npy_header((4,), label) + bytes(4))
+    with pytest.raises(DataError, match="lengths from 0 on"):
+        open_data(tmp_path / "set.npz", tmp_path / "data")
+
+
 def idx(array: np.ndarray) -> bytes:
     return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
@@ -170,6 +197,30 @@ def test_idx_files(tmp_path: Path, packed: bool) -> None:
     assert dataset.task.inputs == (1, 6, 5)
     assert [len(dataset.indices(part)) for part in ("train", "validation", "test")] == [50, 10, 12]
     assert (dataset.images[60:, :, :, 0] == images(12, 6, 5, seed=12)).all()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_several_sets_of_idx_files_are_not_mixed(tmp_path: Path, packed: bool) -> None:
+    folder = mnist(tmp_path / "emnist", packed=packed)
+    for path in sorted(folder.iterdir()):
+        (folder / f"emnist-letters-{path.name}").write_bytes(path.read_bytes())
+        path.rename(folder / f"emnist-digits-{path.name}")
+    with pytest.raises(DataError, match="one set of IDX files, but it holds emnist-digits, emnist-letters"):
+        open_data(folder, tmp_path / "data")
+    for path in folder.glob("emnist-letters-*"):
+        path.rename(folder / path.name.replace("emnist-letters-t10k", "emnist-digits-test"))
+    for path in folder.glob("emnist-letters-*"):
+        path.unlink()
+    with pytest.raises(DataError, match="emnist-digits-test-images-idx3-ubyte(.gz)? is a second one"):
+        open_data(folder, tmp_path / "data")
+
+
+def test_idx_files_packed_and_unpacked_beside_each_other(tmp_path: Path) -> None:
+    folder = mnist(tmp_path / "mine", packed=False)
+    for path in sorted(folder.iterdir()):
+        (folder / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        (folder / f"._{path.name}").write_bytes(b"resource fork")
+    assert len(open_data(folder, tmp_path / "data")) == 72
 
 
 def test_idx_files_that_are_not_whole(tmp_path: Path) -> None:

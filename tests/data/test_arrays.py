@@ -79,6 +79,17 @@ def test_labels_may_be_words_or_named_numbers(tmp_path: Path) -> None:
     assert dataset.task.labels == ("-5", "0", "5")
 
 
+def test_labels_may_be_texts_of_any_length(tmp_path: Path) -> None:
+    words = np.array(["cat", "dog", "a long name"], np.dtypes.StringDType())[np.arange(90) % 3]
+    assert arrays_data(random(90, 5), words, tmp_path).task.labels == ("a long name", "cat", "dog")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
+def test_equal_features_are_no_grey_picture(tmp_path: Path, dtype: type) -> None:
+    column = (np.arange(90) % 7 * 30).astype(dtype)[:, None]
+    assert arrays_data(column.repeat(3, axis=1), LABELS, tmp_path).task.inputs == (3, 1, 1)
+
+
 def test_groups_hold_arrays_together(tmp_path: Path) -> None:
     groups = np.array([f"patient {number // 9}" for number in range(90)], object)
     dataset = arrays_data(random(90, 5), LABELS, tmp_path, groups=groups)
@@ -90,6 +101,9 @@ def test_groups_hold_arrays_together(tmp_path: Path) -> None:
     ("images", "labels", "words"),
     [
         (random(90, 3, 20, 20), LABELS, "channels last"),
+        (random(90, 3, 8, 8), LABELS, "channels last"),
+        (random(90, 1, 16, 16), LABELS, "channels last"),
+        (np.array([*random(90, 5, 5), None], object)[:90], LABELS, "numbers"),
         (random(90), LABELS, "must be"),
         (random(90, 5), LABELS[:80], "80 labels"),
         (random(90, 5), np.eye(90), "one label"),

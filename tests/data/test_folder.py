@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,31 @@ def test_a_train_folder_alone_is_the_data(pictures: Pictures, tmp_path: Path) ->
 def test_a_class_may_be_called_train(pictures: Pictures, tmp_path: Path) -> None:
     root = pictures("vehicles", {"train": 30, "car": 30, "bus": 30})
     assert open_data(root, tmp_path / "data").task.labels == ("bus", "car", "train")
+
+
+@pytest.mark.parametrize("parts", [("train", "test"), ("val", "test"), ("Testing",)])
+def test_parts_are_not_taken_for_classes(pictures: Pictures, tmp_path: Path, parts: tuple[str, ...]) -> None:
+    """Pictures in train/ and test/ without class folders, and class folders in parts that train nothing."""
+    for part in parts:
+        pictures(f"set/{part}", {"." if "train" in parts else "a": 30} | ({} if "train" in parts else {"b": 30}))
+    with pytest.raises(DataError, match="must hold train/ and in it a folder of images for each class"):
+        open_data(tmp_path / "set", tmp_path / "data")
+
+
+def test_a_class_has_one_name_however_its_accents_are_stored(pictures: Pictures, tmp_path: Path) -> None:
+    for part, seed, form in (("train", 0, "NFC"), ("val", 1, "NFD"), ("test", 2, "NFD")):
+        pictures(f"set/{part}", {unicodedata.normalize(form, "café"): 30, "thé": 30}, seed=seed)
+    dataset = open_data(tmp_path / "set", tmp_path / "data")
+    assert dataset.task.labels == ("café", "thé")
+    assert dataset.findings == ()
+
+
+def test_a_linked_folder_in_a_class_is_left_out_and_said(pictures: Pictures, tmp_path: Path) -> None:
+    root = pictures("set", {"a": 30, "b": 30})
+    (root / "a" / "more").symlink_to(root / "b")
+    (finding,) = open_data(root, tmp_path / "data").findings
+    assert "a linked folder (1)" in finding.message
+    assert finding.files == ("a/more",)
 
 
 def test_two_folders_for_one_part_are_refused(pictures: Pictures, tmp_path: Path) -> None:
@@ -254,6 +280,8 @@ def test_folders_without_classes_say_what_they_hold(tmp_path: Path, layout: str)
 def test_sources_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="digits, fashion-mnist"):
         open_data(tmp_path / "absent", tmp_path / "data")
+    with pytest.raises(DataError, match="too long"):
+        open_data("a" * 300, tmp_path / "data")
     with pytest.raises(DataError, match="on this machine"):
         open_data("https://example.org/data.zip", tmp_path / "data")
     (tmp_path / "a.zip").write_bytes(b"PK")

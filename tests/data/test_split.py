@@ -181,6 +181,16 @@ def test_faulty_files_of_groups_name_the_line(tmp_path: Path, text: str, words: 
         read_groups(table(tmp_path, text), KEYS)
 
 
+def test_files_in_another_encoding_are_errors_that_can_be_printed(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    for text in ("file,group\na/ü.png,x\n", "file,split\na/1.png,ü\na/2.png,ü\né/3.png,ü\n"):
+        for encoding in ("utf-16", "latin-1"):
+            path.write_bytes(text.encode(encoding))
+            with pytest.raises(DataError) as caught:
+                (read_groups if "group" in text else read_split)(path, KEYS)
+            str(caught.value).encode()
+
+
 def test_unknown_parts_and_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="train, validation or test, but got holdout"):
         read_split(table(tmp_path, "file,split\na/1.png,train\na/2.png,holdout\né/3.png,test\n"), KEYS)

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from netwright.core.errors import DataError, Untrusted
 from netwright.core.text import plain
 from netwright.data.arrays import PIECE_BYTES, Block, array_source
+from netwright.data.decode import hidden
+from netwright.data.findings import enumerate_some
 from netwright.data.licence import recognise_licence
 from netwright.data.source import TEST, TRAIN, UNASSIGNED, VALIDATION, Source, files_signature
 
@@ -46,7 +48,10 @@ def read_npz(path: Path) -> Source:
             entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
             blocks, labels = [], []
             for prefix, part in _npz_parts(path, entries):
-                blocks.append(_npz_block(path, archive, entries[f"{prefix}images"], part))
+                block = _npz_block(path, archive, entries[f"{prefix}images"], part)
+                if part in (VALIDATION, TEST) and block.shape[:1] == (0,):
+                    continue
+                blocks.append(block)
                 labels.append(_npz_labels(archive, entries[f"{prefix}labels"]))
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from error
@@ -79,6 +84,8 @@ def _npz_block(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, par
                 if _npy_header(stream, entry) != (shape, dtype):
                     raise DataError(f"{path.name} was changed while it was read; try again")
                 yield from _pieces(stream, shape, dtype, path.name)
+        except OSError as error:
+            raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from error
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise DataError(f"{path.name}: {entry.filename} is damaged: {error}") from error
 
@@ -90,7 +97,7 @@ def _npz_labels(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[Any
         shape, dtype = _npy_header(stream, entry)
         if not shape or prod(shape) > LABELS_LIMIT:
             raise DataError(f"{entry.filename} must have one label an image, but its shape is {shape}")
-        return np.concatenate(list(_pieces(stream, shape, dtype, entry.filename)))
+        return np.concatenate([np.zeros((0, *shape[1:]), dtype), *_pieces(stream, shape, dtype, entry.filename)])
 
 
 def _npy_header(stream: IO[bytes], entry: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -109,6 +116,8 @@ def _npy_header(stream: IO[bytes], entry: zipfile.ZipInfo) -> tuple[tuple[int, .
         raise DataError(f"{name} must be a NumPy array: {error}") from error
     if dtype.hasobject:
         raise Untrusted(f"{name} holds pickled objects, which can run code and are never read; save plain numbers")
+    if min(shape, default=1) < 0 or dtype.itemsize == 0:
+        raise DataError(f"{name} must hold values in a shape of lengths from 0 on, but got {dtype} of {shape}")
     if by_columns and len(shape) > 1:
         raise DataError(f"{name} is stored by columns; save it with numpy.ascontiguousarray(...)")
     if prod(shape) * dtype.itemsize > entry.file_size:
@@ -132,7 +141,7 @@ _IDX = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<kind>images|lab
 
 def holds_idx(folder: Path) -> bool:
     """Whether a folder holds IDX files named as MNIST names them."""
-    return any(_IDX.match(entry.name) for entry in folder.iterdir())
+    return bool(_idx_entries(folder))
 
 
 def read_idx(folder: Path, *, name: str, classes: Sequence[str] | None = None, licence: str | None = None) -> Source:
@@ -141,13 +150,7 @@ def read_idx(folder: Path, *, name: str, classes: Sequence[str] | None = None, l
     Raises DataError when one is missing, damaged or of another length than it says, Untrusted for a packed one that
     would unpack to far more than it is.
     """
-    found: dict[tuple[str, str], Path] = {}
-    for entry in sorted(folder.iterdir()):
-        match = _IDX.match(entry.name)
-        if match:
-            part = "train" if match["part"] == "train" else "test"
-            if found.setdefault((part, match["kind"]), entry) != entry and entry.suffix != ".gz":
-                raise DataError(f"{folder.name} must hold one set of IDX files, but {entry.name} is a second one")
+    found = _idx_files(folder)
     if ("train", "images") not in found:
         raise DataError(f"{folder.name} must hold train-images-idx3-ubyte (or .gz)")
     blocks, labels, files = [], [], []
@@ -167,6 +170,29 @@ def read_idx(folder: Path, *, name: str, classes: Sequence[str] | None = None, l
         blocks = [Block("train", UNASSIGNED, blocks[0].shape, blocks[0].dtype, blocks[0].pieces)]
     licence = licence or recognise_licence(folder)
     return array_source(name, blocks, labels, files_signature(folder, files), classes=classes, licence=licence)
+
+
+def _idx_entries(folder: Path) -> list[tuple[Path, re.Match[str]]]:
+    return [
+        (entry, match)
+        for entry in sorted(folder.iterdir())
+        if not hidden(entry.name) and (match := _IDX.match(entry.name))
+    ]
+
+
+def _idx_files(folder: Path) -> dict[tuple[str, str], Path]:
+    """The file of each part and kind; the unpacked one where it lies there packed too."""
+    entries = _idx_entries(folder)
+    prefixes = sorted({match["prefix"] for _, match in entries})
+    if len(prefixes) > 1:
+        names = enumerate_some(plain(prefix.rstrip("-_.")) or "one without a name" for prefix in prefixes)
+        raise DataError(f"{folder.name} must hold one set of IDX files, but it holds {names}; give each its own folder")
+    found: dict[tuple[str, str], Path] = {}
+    for entry, match in entries:
+        first = found.setdefault(("train" if match["part"] == "train" else "test", match["kind"]), entry)
+        if entry.name.removesuffix(".gz") != first.name.removesuffix(".gz"):
+            raise DataError(f"{folder.name} must hold one set of IDX files, but {entry.name} is a second one")
+    return found
 
 
 def _idx_block(name: str, part: int, path: Path) -> Block:

@@ -96,8 +96,9 @@ def _check_blocks(blocks: Sequence[Block], labels: Sequence[NDArray[Any]]) -> No
             )
         if block.shape[1:] != shape:
             raise DataError(f"all images must have one shape, but {block.name} has {block.shape[1:]} and not {shape}")
-        if len(shape) == 3 and shape[2] > CHANNEL_LIMIT:
-            hint = "; move the channels last (numpy.moveaxis(images, 1, -1))" if shape[0] <= 4 else ""
+        first = len(shape) == 3 and shape[0] in (1, 3) and shape[1] == shape[2] > 4
+        if len(shape) == 3 and (shape[2] > CHANNEL_LIMIT or first):
+            hint = "; move the channels last (numpy.moveaxis(images, 1, -1))" if first or shape[0] <= 4 else ""
             raise DataError(
                 f"{block.name} must be (N, height, width, channels) with at most {CHANNEL_LIMIT} channels, but its "
                 f"shape is {block.shape}{hint}"
@@ -221,9 +222,11 @@ def read_arrays(
     """Arrays in memory. `parts` holds 0, 1 or 2 an image; without it the split is made."""
     if images.ndim == 0 or not len(images) or labels.ndim == 0:
         raise DataError("there must be at least one image and a label for it, but the array is empty")
+    block = array_block(name, UNASSIGNED, images)
+    _check_blocks([block], [labels])
     source = array_source(
         name,
-        [array_block(name, UNASSIGNED, images)],
+        [block],
         [labels],
         digest([content_hash(images, labels), None if classes is None else list(classes)]),
         classes=classes,

@@ -88,8 +88,8 @@ def arrays_data(
     other data raise RunChanged and leave the folder as it was. Raises DataError.
     """
     pixels, values = np.asarray(images), np.asarray(labels)
-    if values.dtype.kind == "O":
-        values = values.astype(str)
+    if values.dtype.kind in "OT":
+        values = values.astype(object).astype(str)
     parts = None if split is None else np.asarray(split)
     found = read_arrays("arrays", pixels, values, parts, classes)
     numbers = None if groups is None else _number_groups(np.asarray(groups), len(found.labels))
@@ -120,18 +120,19 @@ def find_source(source: str | Path) -> Source:
     Raises DataError when nothing is there or it is of no known kind, Untrusted for files that run code when read.
     """
     path = Path(source)
-    if str(source) in NAMED and (not path.exists() or (path / "run.toml").is_file()):
-        return NAMED[str(source)]()  # the folder of a run that was called after its data holds none
-    if not path.exists():
-        if "://" in str(source):
-            raise DataError(f"data must be on this machine, but got an address: {plain(str(source))}; fetch it first")
-        raise DataError(f"there is no {plain(str(source))}; give a folder, an .npz file, or one of {', '.join(NAMED)}")
     try:
-        if path.is_dir():
+        there = path.exists()
+        if str(source) in NAMED and (not there or (path / "run.toml").is_file()):
+            return NAMED[str(source)]()  # the folder of a run that was called after its data holds none
+        if there and path.is_dir():
             return read_idx(path, name=plain(path.resolve().name)) if holds_idx(path) else read_folder(path)
-    except PermissionError as error:
-        raise DataError(f"{plain(path.name)} cannot be read: {error.strerror}") from error
-    return _find_file(path)
+    except OSError as error:
+        raise DataError(f"{plain(path.name)} cannot be read: {error.strerror or error}") from error
+    if there:
+        return _find_file(path)
+    if "://" in str(source):
+        raise DataError(f"data must be on this machine, but got an address: {plain(str(source))}; fetch it first")
+    raise DataError(f"there is no {plain(str(source))}; give a folder, an .npz file, or one of {', '.join(NAMED)}")
 
 
 def _find_file(path: Path) -> Source:
@@ -162,9 +163,9 @@ def _number_groups(groups: NDArray[Any], images: int) -> NDArray[np.int64]:
         raise DataError(
             f"groups must have one value for each of the {images:,} images, but the shape is {groups.shape}"
         )
-    return np.unique(groups.astype(str) if groups.dtype.kind == "O" else groups, return_inverse=True)[1].astype(
-        np.int64
-    )
+    return np.unique(groups.astype(object).astype(str) if groups.dtype.kind in "OT" else groups, return_inverse=True)[
+        1
+    ].astype(np.int64)
 
 
 def _reusable(folder: Path, request: dict[str, Any], expected: str | None) -> Dataset | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from netwright.core.errors import DataError, Untrusted
+from netwright.core.text import plain
 from netwright.data.catalog import apply_files, find_source
 from netwright.data.findings import Finding
 from netwright.data.split import SHARE
@@ -40,4 +41,4 @@ def check_data(
 
 
 def _unreadable(error: DataError | Untrusted) -> Finding:
-    return Finding("stop", "unreadable", str(error), "give other data, or the data in another form")
+    return Finding("stop", "unreadable", plain(str(error)), "give other data, or the data in another form")

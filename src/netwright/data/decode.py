@@ -34,6 +34,11 @@ PIXEL_LIMIT = 89_478_485
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """What is decoded (JPEG includes the MPO of telephones). Pillow knows more, some of which start other programs (EPS)."""
 
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
+})  # fmt: skip
+"""Endings, in small letters, by which pictures are found in folders."""
+
 FOREIGN = 4
 """`uint8` that goes so many times beyond all values of the training is in another unit: pixels, where it was fractions."""
 
@@ -150,6 +155,11 @@ def load_image(path: str | PathLike[str], settings: DecodeSettings) -> Pixels:
         turn = _TURNS.get(orientation(image))  # asked for again: Pillow turns a TIFF itself while it loads it
         upright = image if turn is None else image.transpose(turn)
         return _resized(_eight_bit(upright, settings.channels), settings)
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder of this name is passed over where pictures are looked for."""
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 @contextmanager

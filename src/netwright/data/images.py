@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 from netwright.core.errors import DataError
 from netwright.core.text import plain
-from netwright.data.decode import DecodeSettings, ImageError, Pixels, load_image, open_image, orientation
+from netwright.data.decode import (
+    SUFFIXES,
+    DecodeSettings,
+    ImageError,
+    Pixels,
+    hidden,
+    load_image,
+    open_image,
+    orientation,
+)
 from netwright.data.findings import Finding, count, enumerate_some, named
 from netwright.data.licence import recognise_licence
 from netwright.data.source import (
@@ -29,9 +39,6 @@ from netwright.data.source import (
 )
 from netwright.data.split import PART_NAMES
 
-SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
-})  # fmt: skip
 BESIDE = frozenset({"", ".md", ".txt", ".csv", ".json", ".rst", ".pdf", ".html", ".xml", ".db", ".ini"})
 """Endings of files that lie beside images without anybody missing them."""
 
@@ -105,7 +112,7 @@ def read_folder(root: Path) -> Source:
         signature=files_signature(root, [file.path for file in files]),
         settle=lambda size, parts: _settle(size, headers()),
         notice=lambda: [
-            *_empty_classes(root, [folder for folder in listing.empty if folder.name not in number]),
+            *_empty_classes(root, [folder for folder in listing.empty if _composed(folder.name) not in number]),
             *_beside(root, listing.beside),
             *_odd(root, files, headers()),
         ],
@@ -133,7 +140,7 @@ def _list_class(folder: Path, part: int, result: Listing) -> None:
     before = len(result.files)
     for path in _walk(folder):
         if path.suffix.lower() in SUFFIXES and path.is_file():
-            result.files.append(ImageFile(path, folder.name, part))
+            result.files.append(ImageFile(path, _composed(folder.name), part))
         else:
             result.beside.append(path)
     if len(result.files) == before:
@@ -144,7 +151,13 @@ def _part_folders(root: Path) -> list[tuple[int, Path]]:
     """[(part, folder)] for a layout of train/val/test, else the root alone, unassigned."""
     named_parts = [(PART_NAMES[entry.name.lower()], entry) for entry in _visible(root) if _is_part(entry)]
     parts = [part for part, _ in named_parts]
-    others = [entry for entry in _visible(root) if entry.is_dir() and entry.name.lower() not in PART_NAMES]
+    folders = [entry for entry in _visible(root) if entry.is_dir()]
+    others = [entry for entry in folders if entry.name.lower() not in PART_NAMES]
+    if TRAIN not in parts and folders and not others:
+        raise DataError(
+            f"{plain(root.resolve().name)} must hold train/ and in it a folder of images for each class, but it holds "
+            f"{enumerate_some(plain(entry.name) for entry in folders)}; where these are classes, rename one"
+        )
     if TRAIN not in parts or (len(parts) == 1 and others):
         return [(UNASSIGNED, root)]
     if len(set(parts)) < len(parts):
@@ -159,21 +172,21 @@ def _is_part(entry: Path) -> bool:
     return entry.name.lower() in PART_NAMES and entry.is_dir() and any(child.is_dir() for child in _visible(entry))
 
 
+def _composed(name: str) -> str:
+    """One spelling for one name, whatever the system that made the folder does with accents."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _walk(folder: Path) -> Iterator[Path]:
-    """Every visible file below, in order of names; links to folders are not followed."""
+    """Every visible file below, in order of names; links to folders are given, but not followed."""
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _hidden(name))
-        for name in sorted(names):
-            if not _hidden(name):
-                yield Path(parent, name)
+        folders[:] = sorted(name for name in folders if not hidden(name))
+        yield from (Path(parent, name) for name in folders if _linked(Path(parent, name)))
+        yield from (Path(parent, name) for name in sorted(names) if not hidden(name))
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not _hidden(entry.name))
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+    return sorted(entry for entry in folder.iterdir() if not hidden(entry.name))
 
 
 def _contents(root: Path) -> str:
@@ -253,7 +266,7 @@ def _empty_classes(root: Path, empty: list[Path]) -> Iterator[Finding]:
 def _beside(root: Path, ignored: list[Path]) -> Iterator[Finding]:
     """Files that are no images: a word for pictures of other kinds and loose images, none for a LICENSE or README."""
     loose = [path for path in ignored if path.suffix.lower() in SUFFIXES and path.is_file()]
-    others = [path for path in ignored if path not in set(loose)]
+    others = sorted(set(ignored) - set(loose))
     if loose:
         yield Finding(
             "warn",
@@ -263,16 +276,22 @@ def _beside(root: Path, ignored: list[Path]) -> Iterator[Finding]:
             named(_show(root, path) for path in loose),
         )
     if others:
-        endings = Counter(path.suffix.lower() or plain(path.name) for path in others)
-        kinds = enumerate_some(f"{plain(ending)} ({number:,})" for ending, number in endings.most_common())
+        kinds = Counter("a linked folder" if _linked(path) else path.suffix.lower() or path.name for path in others)
+        listed = enumerate_some(f"{plain(kind)} ({number:,})" for kind, number in kinds.most_common())
         strange = any(path.suffix.lower() not in BESIDE or path.is_dir() for path in others)
         yield Finding(
             "warn",
             "ignored",
-            f"{count(len(others), 'entry', 'entries')} left out, not of a known kind of image: {kinds}",
-            "save them as JPEG or PNG if they are images" if strange else "nothing to do",
+            f"{count(len(others), 'entry', 'entries')} left out, not of a known kind of image: {listed}",
+            "save images as JPEG or PNG, and put them into folders, not links to folders"
+            if strange
+            else "nothing to do",
             named(_show(root, path) for path in others),
         )
+
+
+def _linked(path: Path) -> bool:
+    return path.is_symlink() and path.is_dir()
 
 
 def _odd(root: Path, files: list[ImageFile], headers: list[Header | None]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +63,9 @@ def display_names(names: Iterable[str]) -> tuple[str, ...]:
     """Names of classes made fit to show: no control characters. Raises DataError when two become the same."""
     raw = list(names)
     shown = tuple(plain(name.encode("utf-8", "replace").decode()) or "(no name)" for name in raw)
-    for name in shown:
-        if shown.count(name) > 1:
-            raise DataError(f"classes must have different names, but two are shown as {name!r}; rename one")
+    name, times = Counter(shown).most_common(1)[0] if shown else ("", 0)
+    if times > 1:
+        raise DataError(f"classes must have different names, but two are shown as {name!r}; rename one")
     return shown
 
 

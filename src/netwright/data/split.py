@@ -11,7 +11,7 @@ import csv
 import random
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from netwright.core.errors import DataError
 from netwright.core.seeding import derive, stream
+from netwright.core.text import plain
 from netwright.data.findings import enumerate_some
 from netwright.data.source import PARTS, TEST, TRAIN, UNASSIGNED, VALIDATION, Labels, Parts
 
@@ -234,7 +235,7 @@ def read_split(path: Path, keys: Sequence[str]) -> Parts:
     values = _read_column(path, "split", keys)
     unknown = sorted({value for value in values if value.lower() not in PART_NAMES})
     if unknown:
-        raise DataError(f"{path.name}: a split must be train, validation or test, but got {enumerate_some(unknown)}")
+        raise DataError(f"{path.name}: a split must be train, validation or test, but got {_some(unknown)}")
     return np.array([PART_NAMES[value.lower()] for value in values], np.uint8)
 
 
@@ -242,7 +243,7 @@ def read_groups(path: Path, keys: Sequence[str]) -> NDArray[np.int64]:
     """A number for the group of each image from a CSV with the columns file and group (any text)."""
     values = _read_column(path, "group", keys)
     if "" in values:
-        raise DataError(f"{path.name}: every file must have a group, but {keys[values.index('')]} has none")
+        raise DataError(f"{path.name}: every file must have a group, but {plain(keys[values.index('')])} has none")
     numbers = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([numbers[value] for value in values], np.int64)
 
@@ -252,15 +253,16 @@ def _read_column(path: Path, column: str, keys: Sequence[str]) -> list[str]:
     found: dict[str, str] = {}
     for name, value in _rows(path, column):
         if found.setdefault(name, value) != value:
-            raise DataError(f"{path.name}: {name} is in two {column}s, {found[name]} and {value}; keep one line")
+            both = f"{plain(found[name])} and {plain(value)}"
+            raise DataError(f"{path.name}: {plain(name)} is in two {column}s, {both}; keep one line")
     wanted = [_comparable(key) for key in keys]
     unknown = sorted(set(found) - set(wanted))
     missing = [key for key, name in zip(keys, wanted, strict=True) if name not in found]
     faults = []
     if missing:
-        faults.append(f"{len(missing):,} images are not in it: {enumerate_some(missing)}")
+        faults.append(f"{len(missing):,} images are not in it: {_some(missing)}")
     if unknown:
-        faults.append(f"{len(unknown):,} of its files are not in the data: {enumerate_some(unknown)}")
+        faults.append(f"{len(unknown):,} of its files are not in the data: {_some(unknown)}")
     if faults:
         raise DataError(
             f"{path.name} must name every image of the data once, as a path relative to the data folder; "
@@ -277,7 +279,7 @@ def _rows(path: Path, column: str) -> list[tuple[str, str]]:
             if "file" not in fields or column not in fields:
                 raise DataError(
                     f"{path.name} must begin with a line that names the columns file and {column}, but it begins with "
-                    f"{enumerate_some(fields) or 'nothing'}"
+                    f"{_some(fields) or 'nothing'}"
                 )
             return [
                 (_comparable(row["file"] or ""), (row[column] or "").strip()) for row in reader if any(row.values())
@@ -286,6 +288,10 @@ def _rows(path: Path, column: str) -> list[tuple[str, str]]:
         raise DataError(f"{path.name} cannot be read: {error.strerror or error}") from error
     except csv.Error as error:
         raise DataError(f"{path.name} must be a CSV file: {error}") from error
+
+
+def _some(names: Iterable[str]) -> str:
+    return enumerate_some(plain(name) for name in names)
 
 
 def _comparable(name: str) -> str:

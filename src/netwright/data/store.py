@@ -139,7 +139,7 @@ def _decode(
     digests: dict[int, bytes] = {}
     errors: dict[int, ImageError] = {}
     total = len(source.labels)
-    grey = settings.channels == 3
+    grey = settings.channels == 3 and not settings.flat
     with ExitStack() as stack:
         writer = None if staged is None else stack.enter_context(RowWriter(staged, total, settings.shape))
         for index, image in enumerate(source.read(settings)):
