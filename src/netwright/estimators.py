@@ -107,13 +107,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(f"validation must be a share between 0 and 1, but got {self.validation!r}")
         images, y = validate_data(self, X, y, allow_nd=True, ensure_min_samples=2)
         check_classification_targets(y)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"there must be at least 2 classes, but y holds one class, {self.classes_[0]!r}, alone")
-        self.shape_ = images.shape[1:]
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"there must be at least 2 classes, but y holds one class, {classes[0]!r}, alone")
         seed = int(check_random_state(self.random_state).randint(LARGEST_SEED))
         with self._run_folder() as place:
-            self._search(images, labels, seed, place)
+            self._search(images, labels, [str(value) for value in classes.tolist()], seed, place)
             run = Run(place)
             if run.export is None or run.best is None:
                 reason = run.trials.reason.replace("", np.nan).dropna()
@@ -121,9 +120,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     "no network was found; give more trials or time"
                     + (f". The last trial that failed: {reason.iloc[-1]}" if len(reason) else "")
                 )
-            self.files_ = {path.name: path.read_bytes() for path in run.export.iterdir()}
-            self.verdict_, self.trials_, self.best_ = run.verdict, run.trials, run.best
-            self.run_ = None if self.folder is None else run
+            files = {path.name: path.read_bytes() for path in run.export.iterdir()}
+            verdict, trials, best = run.verdict, run.trials, run.best
+        self.classes_, self.shape_, self.files_ = classes, images.shape[1:], files
+        self.verdict_, self.trials_, self.best_ = verdict, trials, best
+        self.run_ = None if self.folder is None else run
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
@@ -134,7 +135,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
         """The probability of each class for each sample, (N, classes)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "files_")
         images = validate_data(self, X, reset=False, allow_nd=True)
         if images.shape[1:] != self.shape_:
             raise ValueError(f"samples must have the shape {self.shape_}, as in fit, but got {images.shape[1:]}")
@@ -145,7 +146,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def export(self, folder: str | os.PathLike[str]) -> Path:
         """Write the network as a folder that runs without netwright, and give the folder, which must be new."""
-        check_is_fitted(self)
+        check_is_fitted(self, "files_")
         place = Path(folder)
         try:
             place.mkdir(parents=True)
@@ -171,9 +172,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         else:
             yield new_folder(Path(self.folder), "fit")
 
-    def _search(self, images: NDArray[Any], labels: NDArray[np.int64], seed: int, place: Path) -> None:
-        names = [str(value) for value in self.classes_.tolist()]
-
+    def _search(
+        self, images: NDArray[Any], labels: NDArray[np.int64], names: Sequence[str], seed: int, place: Path
+    ) -> None:
         def open_it(settings: Settings, folder: Path, expected: str | None) -> Dataset:
             shares = (self.validation, 0.0)
             return arrays_data(images, labels, folder, classes=names, seed=seed, shares=shares, expected=expected)

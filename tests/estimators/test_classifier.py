@@ -151,6 +151,19 @@ def test_a_search_without_a_network_says_why() -> None:
     model = NetworkClassifier(**TINY, space=SPACE, limits="parameters<=10")
     with pytest.raises(NetwrightError, match="no network was found"):
         model.fit(FEATURES[:40], LABELS[:40])
+    with pytest.raises(NotFittedError):
+        model.predict(FEATURES)
+    with pytest.raises(NotFittedError):
+        model.export("nowhere")
+
+
+def test_a_fit_that_fails_leaves_the_earlier_one_whole() -> None:
+    model = NetworkClassifier(**TINY, space=SPACE).fit(FEATURES[:40], LABELS[:40])
+    before = model.predict(FEATURES)
+    with pytest.raises(NetwrightError, match="no network was found"):
+        model.set_params(limits="parameters<=10").fit(FEATURES[:40], WORDS[:40])
+    np.testing.assert_array_equal(model.predict(FEATURES), before)
+    assert list(model.classes_) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
