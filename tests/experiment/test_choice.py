@@ -76,6 +76,15 @@ def test_a_front_holds_what_no_other_one_dominates() -> None:
     assert found.kept() == {2, 4}
 
 
+def test_the_best_random_candidate_is_the_best_by_quality_wherever_that_stands() -> None:
+    goal = parse_goal(("parameters", "accuracy"), ())
+    found = standings(
+        entry(1, 0.55, 300, origin="random", goal=goal), entry(2, 0.95, 50_000, origin="random", goal=goal), goal=goal
+    )
+    assert found.random is not None
+    assert found.random.trial == 2
+
+
 def test_a_front_does_not_depend_on_the_order() -> None:
     rng = random.Random(5)
     entries = [entry(n, rng.choice((0.5, 0.6, 0.7, 0.8)), rng.randrange(1, 9)) for n in range(40)]

@@ -19,6 +19,7 @@ from PIL import Image
 from netwright.data.dataset import Dataset
 from netwright.experiment.outcome import read_history
 from netwright.ledger.lock import RunLock
+from netwright.ledger.sqlite import SqliteLedger
 from netwright.loop import FAILURES_IN_A_ROW
 from tests.experiment.commands import TINY, Done, call, class_folders, ids, spawn
 from tests.experiment.conftest import FinishedRun
@@ -82,6 +83,55 @@ def test_failures_in_a_row_cancel_what_runs_beside(tmp_path: Path) -> None:
     statuses = {trial.proposal.notes.get("role"): trial.status for trial in trials if trial.source == "baseline"}
     assert statuses["handmade"] == "cancelled"
     assert not {trial.status for trial in trials} & {"running", "crashed"}
+
+
+def test_a_stage_that_died_after_its_test_does_not_read_the_test_split_again(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    command = ("search", pictures, *TINY, "--trials", "2", "--out", tmp_path / "run")
+    with monkeypatch.context() as killed:
+        killed.setattr("netwright.experiment.run.export_trial", die)
+        assert call(*command).code == 130
+    history = read_history(tmp_path / "run")
+    assert history.note("test") is not None
+    assert history.note("outcome") is None
+    assert "final stage has begun" in call("status", tmp_path / "run").out
+    done = call(*command, "--json")
+    assert done.code == 0, done.err
+    assert [topic for _, topic, _ in read_history(tmp_path / "run").notes].count("test") == 1
+    assert "The test images were read once" in done.answer["verdict"]
+
+
+def test_a_limit_that_refuses_every_candidate_is_named_at_the_end(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netwright.loop.ANSWERS_IN_A_ROW", 30)
+    limits = ("--limit", "macs<=1G", "--limit", "parameters<=10")
+    done = call("search", pictures, *TINY, *limits, "--trials", "2", "--out", tmp_path / "run")
+    assert done.code == 6, done.err
+    assert "candidates none was within parameters<=10." in " ".join(done.err.split())
+
+
+def test_an_ended_run_goes_on_when_its_limits_are_tightened(small: FinishedRun, tmp_path: Path) -> None:
+    run, pictures = small.copy(tmp_path), small.folder.parent / "pictures"
+    assert "This run has ended" in call("search", pictures, "--out", run).err
+    done = call("search", pictures, "--limit", "accuracy>=200%", "--out", run, "--json")
+    assert done.code == 0, done.err
+    assert "This run has ended" not in done.err
+    assert done.answer["verdict"].startswith("No network within the limits was found")
+    assert "breaks accuracy" in (run / "export" / "README.md").read_text()
+    assert "This run has ended" in call("search", pictures, "--out", run).err
+
+
+def test_a_run_that_has_not_decoded_its_data_says_so(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    SqliteLedger(run / "ledger.sqlite").close()
+    for command in ("report", "clean", "export"):
+        refused(call(command, run), 4, "not decoded its data yet", "search again")
 
 
 @pytest.mark.fault(12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -33,6 +34,34 @@ def test_finalists_are_those_that_were_trained() -> None:
     roles = roles_of(History.of(Stored(position, 0.0, event) for position, event in enumerate(events, start=1)))
     assert roles.finalists == (1,)
     assert roles.best_random is None
+
+
+def finals_of(*finals: tuple[str, float, str]) -> History:
+    """A random candidate and a child of it, and final trainings of either with a role and an accuracy."""
+    grid = Grid((5,) * 6)
+    events: list[Event] = [
+        Asked("search", ((number, Proposal(grid.sample(Random(number)), Fidelity(2), origin=origin)),))
+        for number, origin in ((1, "random"), (2, "mutation"))
+    ]
+    for number, (root, accuracy, role) in enumerate(finals, start=3):
+        parents = (1 if root == "random" else 2,)
+        candidate = grid.sample(Random(number))
+        proposal = Proposal(candidate, Fidelity(4), parents=parents, origin="final", notes={"role": role})
+        events += [Asked("final", ((number, proposal),)), Finished(number, "completed", measured(accuracy=accuracy))]
+    return History.of(Stored(position, 0.0, event) for position, event in enumerate(events, start=1))
+
+
+def test_the_best_random_final_is_the_best_of_all_that_were_drawn_at_random() -> None:
+    finals = (("mutation", 0.95, "finalist"), ("random", 0.9, "finalist"), ("random", 0.8, "random"))
+    assert roles_of(finals_of(*finals)).best_random == 4
+    assert roles_of(finals_of(("random", 0.8, "random"), ("random", 0.7, "random"))).best_random == 3
+    assert roles_of(finals_of(("mutation", 0.8, "finalist"))).best_random is None
+
+
+def test_beside_a_rival_the_best_random_final_is_the_rivals() -> None:
+    history = finals_of(("random", 0.9, "finalist"), ("random", 0.8, "random"))
+    history.trials[1] = replace(history.trials[1], source="rival")
+    assert roles_of(history).best_random == 4
 
 
 def test_relative_paths_are_named_as_they_were_typed() -> None:

@@ -12,10 +12,13 @@ from netwright.core.events import Asked, Finished, Started, Stored
 from netwright.core.history import History
 from netwright.core.pareto import dominates
 from netwright.core.trial import FAILED
+from netwright.reports.html import page_of
+from netwright.reports.importance import compute_importance
 from netwright.reports.story import Story, tell
 from netwright.reports.tables import (
     CandidateRow,
     TrialRow,
+    compute_best_so_far,
     compute_candidates,
     compute_timeline,
     compute_trials,
@@ -66,6 +69,57 @@ def test_a_candidate_counts_once_with_its_longest_training(story: Story) -> None
     winner = next(row for row in story.candidates if row.winner)
     assert winner.final
     assert winner.epochs == 40
+
+
+def test_the_winner_stands_for_its_candidate_also_beside_a_longer_training(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=40)
+    winner = made.history.trials[made.roles.winner or 0]
+    longer = replace(winner, id=max(made.history.trials) + 1)
+    longer.proposal = replace(winner.proposal, fidelity=replace(winner.proposal.fidelity, epochs=80))
+    made.history.trials[longer.id] = longer
+    story = tell(replace(made, roles=replace(made.roles, finalists=(*made.roles.finalists, longer.id))))
+    assert [row.trial for row in story.candidates if row.winner] == [winner.id]
+    assert 'class="mark winner"' in page_of(story)
+
+
+def test_a_hand_made_winner_is_drawn_and_listed(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=40, handmade_skill=0.9)
+    told = tell(replace(made, roles=replace(made.roles, winner=made.roles.handmade)))
+    assert [row.trial for row in told.candidates if row.winner] == [made.roles.handmade]
+    page = page_of(told)
+    assert 'class="mark winner"' in page
+    assert f">trial {made.roles.handmade}<" in page
+    assert "40 epochs of its training" in page
+    assert "40 epochs of the final training" in page_of(tell(made))
+
+
+def test_copies_of_earlier_answers_are_no_trials_of_their_own(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=120)
+    best, importance, searched = compute_best_so_far(made), compute_importance(made), len(made.searched())
+    first = next(trial for trial in made.searched() if trial.proposal.origin == "random" and trial.measurements)
+    for _ in range(30):
+        number = max(made.history.trials) + 1
+        made.history.trials[number] = replace(first, id=number, reused_from=first.id, seconds=0.0)
+    assert len(made.searched()) == searched
+    assert compute_best_so_far(made).random == best.random
+    assert compute_importance(made).trials == importance.trials
+    assert f"<dt>{searched + 30}</dt>" not in page_of(tell(made))
+
+
+def test_what_was_promoted_from_a_copy_belongs_to_the_first(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=60)
+    best = compute_best_so_far(made)
+    promoted = next(
+        trial
+        for trial in made.searched()
+        if trial.proposal.origin == "promotion"
+        and made.history.trials[trial.proposal.parents[0]].proposal.origin == "random"
+    )
+    first = made.history.trials[promoted.proposal.parents[0]]
+    copy = max(made.history.trials) + 1
+    made.history.trials[copy] = replace(first, id=copy, reused_from=first.id, seconds=0.0)
+    promoted.proposal = replace(promoted.proposal, parents=(copy,))
+    assert compute_best_so_far(made).random == best.random
 
 
 def test_finalists_carry_their_test_result(story: Story) -> None:

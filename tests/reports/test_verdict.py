@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,89 @@ def test_a_hand_made_network_that_is_exported_is_said_to_be_one(tmp_path: Path) 
     assert told.won is False
     assert told.headline == "The search did not beat the hand-made network, so that one is exported."
     assert "than the hand-made network (" not in told.text
+
+
+def hand_made_wins(view: RunView) -> RunView:
+    return replace(view, roles=replace(view.roles, winner=view.roles.handmade))
+
+
+def test_a_better_forest_does_not_hide_that_the_hand_made_network_is_exported(tmp_path: Path) -> None:
+    told = verdict(hand_made_wins(make_run(tmp_path, trials=40, forest_skill=1.0)))
+    assert told.headline.startswith("The random forest wins, with ")
+    assert told.headline.endswith("; the network that is exported is the hand-made one.")
+
+
+def test_a_hand_made_winner_is_what_is_held_against_the_rival(tmp_path: Path) -> None:
+    told = verdict(hand_made_wins(with_rival(tmp_path, 1.0, handmade_skill=1.5, winner_bonus=-0.5)))
+    assert "The hand-made network beats same-budget random search (" in told.text
+    assert "The search beats" not in told.text
+
+
+def test_a_winner_outside_every_limit_is_bad_news(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=40, limits=("parameters<=100M", "accuracy>=99.9%"))
+    told = verdict(made)
+    assert told.won is False
+    assert told.headline == "No network within the limits was found; the one exported breaks accuracy>=99.9%."
+    untested = verdict(replace(made, files=lambda trial, name: None))
+    assert (untested.won, untested.headline) == (False, told.headline)
+    assert "within the limits" not in verdict(replace(made, goal=parse_goal((), ("parameters<=100M",)))).text
+
+
+def test_when_a_limit_refuses_every_candidate_it_is_named(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=30, failing=0.0, final=False, limits=("macs<=1G", "parameters<=10"))
+    searched = made.searched()
+    for trial in searched:
+        trial.status = "infeasible"
+    headline = verdict(made).headline
+    assert headline == f"No network was found: of {len(searched)} candidates none was within parameters<=10."
+
+
+def test_a_winner_that_was_drawn_at_random_is_said_to_be(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=40)
+    descend(made, made.roles.winner, "random")
+    told = verdict(made)
+    assert made.roles.winner != made.roles.best_random
+    assert "the winner itself is one of them" in told.text
+    assert "random candidates (" not in told.text
+    descend(made, made.roles.winner, "mutation")
+    assert "the winner itself is one of them" not in verdict(made).text
+    assert "random candidates (" in verdict(made).text
+
+
+def test_recorded_figures_are_told_when_the_answers_are_gone(view: RunView) -> None:
+    record = {
+        "value": 0.96,
+        "unit": "",
+        "source": "measured",
+        "low": 0.95,
+        "high": 0.97,
+        "samples": 311,
+        "split": "test",
+    }
+    history = History(dict(view.history.trials), list(view.history.notes), view.history.seconds)
+    measurements = {str(view.roles.winner): {"accuracy": record}}
+    history.add(Stored(10**6, history.last_at, Noted("test", {"measurements": measurements})))
+    told = verdict(replace(view, history=history, files=lambda trial, name: None))
+    assert "reaches 96.0 ± 1.0 % accuracy on 311 images it never saw" in told.text
+    assert "no longer kept" in told.text
+    assert told.comparisons == ()
+
+
+def test_images_of_one_class_have_no_auc(tmp_path: Path) -> None:
+    made = make_run(tmp_path, trials=30, labels=("no", "yes"), objectives=("auc", "parameters"))
+    assert made.test_labels is not None
+    assert "area under the ROC curve of" in verdict(made).text
+    told = verdict(replace(made, test_labels=np.zeros_like(made.test_labels)))
+    assert "of one class, of which area under the ROC curve has no value" in told.text
+    assert told.winner is None
+    assert told.comparisons == ()
+
+
+def test_resamples_of_one_class_are_left_out() -> None:
+    labels, answers = np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    drawn = quality.resample("auc", [answers], labels, 0)[0]
+    assert np.isnan(drawn).any()
+    assert quality.interval(drawn) == (1.0, 1.0)
 
 
 def test_a_winning_forest_is_named(tmp_path: Path) -> None:
@@ -123,6 +207,10 @@ def test_readings_of_the_test_split_are_counted(view: RunView) -> None:
     history = History(dict(view.history.trials), list(view.history.notes), view.history.seconds)
     history.add(Stored(10**6, history.last_at, Noted("test", {})))
     assert any("read 2 times" in remark for remark in verdict(replace(view, history=history)).remarks)
+    again = Stored(10**6 + 1, history.last_at, Noted("test", {"stage": 3}))
+    for _ in range(2):
+        history.add(again)
+    assert replace(view, history=history).test_reads == 3, "a stage that was cut off and gone on with counts once"
 
 
 def test_a_cheaper_network_must_not_be_dearer_in_a_cost_of_the_goal(tmp_path: Path) -> None:
@@ -158,8 +246,17 @@ def without_baselines(view: RunView) -> RunView:
     return replace(view, roles=replace(view.roles, handmade=None, forest=None, linear=None))
 
 
+def descend(view: RunView, number: int | None, origin: str) -> None:
+    """Let a finalist be the final training of a candidate that came to be in this way."""
+    root = next(trial for trial in view.history.trials.values() if trial.proposal.origin == origin)
+    trial = view.history.trials[number or 0]
+    trial.proposal = replace(trial.proposal, parents=(root.id,))
+
+
 def random_wins(view: RunView) -> RunView:
-    """The same run with two finalists in each other's place."""
+    """The same run with two finalists in each other's place; the winner is a child of the search."""
+    descend(view, view.roles.winner, "random")
+    descend(view, view.roles.best_random, "mutation")
     return replace(view, roles=replace(view.roles, winner=view.roles.best_random, best_random=view.roles.winner))
 
 
@@ -194,9 +291,9 @@ def test_without_a_hand_made_network_every_classic_model_is_to_be_beaten(view: R
     assert verdict(level).headline == "The search did not beat the linear model."
 
 
-def with_rival(folder: Path, ratio: float) -> RunView:
+def with_rival(folder: Path, ratio: float, **options: Any) -> RunView:
     """A run whose random candidates are those of a rival that used `ratio` times the time of the search."""
-    made = make_run(folder, trials=40)
+    made = make_run(folder, trials=40, **options)
     theirs = [trial for trial in made.history.trials.values() if trial.proposal.origin == "random"]
     for trial in theirs:
         trial.source = "rival"

@@ -37,10 +37,17 @@ def test_a_number_shows_the_digits_its_error_allows(value: float, half: float, t
     assert words.measured("accuracy", Measurement(value, low=value - half, high=value + half)) == text
 
 
+def test_a_lopsided_interval_is_written_with_both_ends() -> None:
+    assert words.measured("accuracy", Measurement(1.0, low=0.77, high=1.0)) == "100 (77 to 100) %"
+    assert words.bare("accuracy", Measurement(1.0, low=0.77, high=1.0)) == "100 %"
+    assert words.measured("latency", Measurement(0.31, "ms", 0.305, 0.33)) == "0.310 (0.305 to 0.330) ms"
+    assert words.measured("accuracy", Measurement(0.926, low=0.898, high=0.947)) == "93 ± 2 %", "nearly even"
+
+
 def test_exact_numbers_are_written_whole_and_costs_with_units() -> None:
     assert words.measured("parameters", Measurement(38214)) == "38,214"
     assert words.measured("macs", Measurement(1_234_567)) == "1.23M MAC"
-    assert words.measured("latency", Measurement(0.314, "ms", 0.31, 0.33)) == "0.314 ± 0.010 ms"
+    assert words.measured("latency", Measurement(0.314, "ms", 0.304, 0.324)) == "0.314 ± 0.010 ms"
     assert words.measured("training_seconds", Measurement(200.0, "s")) == "3 min 20 s"
 
 

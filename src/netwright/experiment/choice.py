@@ -113,8 +113,9 @@ class Standings:
         return candidate in self._drawn
 
     def _better(self, a: Entry, b: Entry) -> bool:
-        """Feasible first, then the longer trained, then the first objective."""
-        return (a.violation, -a.epochs, a.costs) < (b.violation, -b.epochs, b.costs)
+        """Feasible first, then the longer trained, then by quality."""
+        first = lead(self.goal)
+        return (a.violation, -a.epochs, a.costs[first], a.costs) < (b.violation, -b.epochs, b.costs[first], b.costs)
 
     def kept(self) -> set[TrialId]:
         """Trials whose weights may still be exported."""

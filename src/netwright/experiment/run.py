@@ -196,7 +196,7 @@ class _Drive:
             )
         self.loop.tick(force=True)
         html = write_page(self.opened.folder)[0] if self.page else None
-        told = (self.opened.fact("outcome") or {}).get("verdict", "The search ended without a trained network.")
+        told = (self.opened.fact("outcome") or {}).get("verdict") or self._without_network()
         folder = self.opened.folder
         end_summary(
             told,
@@ -206,6 +206,10 @@ class _Drive:
             console=self.console,
         )
         return False
+
+    def _without_network(self) -> str:
+        judged = verdict(view_of(self.opened.folder, images=False))
+        return f"The search ended without a trained network. {judged.headline}"
 
     def _asked(self) -> dict[str, Any]:
         """What a run that has ended would have to be given more of, or other ones of, to go on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,20 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from netwright.core.history import History
+from netwright.core.errors import RunError
+from netwright.core.history import History, Trial
 from netwright.core.trial import FINISHED, TrialId
-from netwright.data.dataset import Dataset
+from netwright.data.dataset import RECORD, Dataset
 from netwright.experiment.ladder import Ladder
 from netwright.experiment.outcome import goal_of, measured_side_by_side, read_history
 from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
 from netwright.ledger.blobs import Blobs
-from netwright.reports.view import Roles, RunView
+from netwright.reports.view import Roles, RunView, origin_of
 
 
 def view_of(folder: Path, *, images: bool | None = None) -> RunView:
-    """Everything a report may show of a run, as far as it has come. `images` overrides the run's own setting."""
+    """Everything a report may show of a run, as far as it has come. `images` overrides the run's own setting.
+
+    Raises RunError before the data are decoded.
+    """
     history = read_history(folder)
     settings = Settings.from_json(history.note("settings") or {"data": ""})
+    if not (folder / "data" / RECORD).exists():
+        raise RunError(f"{folder} is the folder of a run that has not decoded its data yet; start the search again")
     data = Dataset.open(folder / "data")
     blobs = Blobs(folder / "blobs")
     answers: Mapping[str, str] = (history.note("test") or {}).get("answers", {})
@@ -66,15 +72,26 @@ def roles_of(history: History) -> Roles:
         for trial in history.trials.values()
         if trial.source == "final" and trial.status in FINISHED and trial.reused_from is None
     ]
-    randoms = [trial.id for trial in finals if trial.proposal.notes.get("role") == "random"]
     return Roles(
         handmade=baseline.get("handmade"),
         linear=baseline.get("linear"),
         forest=baseline.get("forest"),
-        best_random=randoms[-1] if randoms else None,
+        best_random=_best_random(history, finals),
         finalists=tuple(trial.id for trial in finals),
         winner=measured["winner"] if measured is not None and measured["winner"] in history.trials else None,
     )
+
+
+def _best_random(history: History, finals: Sequence[Trial]) -> TrialId | None:
+    """The best final training, by validation, of a random candidate: of the rival's where one ran, else of any."""
+    goal, rival = goal_of(history), any(trial.source == "rival" for trial in history.trials.values())
+    found = [
+        (goal.violation(trial.measurements), cost, trial.id)
+        for trial in finals
+        if (cost := goal.quality.cost(trial.measurements)) is not None
+        and (trial.proposal.notes.get("role") == "random" or (not rival and origin_of(history, trial) == "random"))
+    ]
+    return min(found)[2] if found else None
 
 
 def _facts(folder: Path, history: History, settings: Settings, data: Dataset) -> dict[str, Any]:

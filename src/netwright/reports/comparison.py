@@ -6,6 +6,7 @@ test split the same is done on the validation images.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from netwright.core.metrics import METRICS, QUALITY
 from netwright.core.seeding import derive
 from netwright.core.trial import FINISHED, TrialId
 from netwright.reports import quality, words
-from netwright.reports.view import APART, RunView
+from netwright.reports.view import APART, RunView, origin_of
 
 Outcome = Literal["beats", "equal", "worse"]
 
@@ -51,9 +52,16 @@ def rivals(view: RunView) -> list[tuple[str, str, TrialId]]:
         ("handmade", "the hand-made network", roles.handmade),
         ("forest", "the random forest", roles.forest),
         ("linear", "the linear model", roles.linear),
-        ("best_random", f"the best of {words.plural(random_count(view), 'random candidate')}", roles.best_random),
+        ("best_random", f"the best of {words.plural(random_count(view), 'random candidate')}", best_random(view)),
     )
     return [(role, name, trial) for role, name, trial in named if trial is not None]
+
+
+def best_random(view: RunView) -> TrialId | None:
+    """The best random candidate of the final stage: the winner where it is one, and no rival ran beside the search."""
+    winner = view.trial(view.roles.winner)
+    drawn = winner is not None and not has_rival(view) and origin_of(view.history, winner) == "random"
+    return view.roles.winner if drawn else view.roles.best_random
 
 
 def random_count(view: RunView) -> int:
@@ -98,7 +106,7 @@ def rival_name(view: RunView) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """Quality of every tested trial on the test split, and of the same trials on the same resampled images."""
+    """Quality of every tested trial on the test split; and of those whose answers are kept, on the same resampled images."""
 
     values: Mapping[TrialId, Measurement]
     samples: Mapping[TrialId, quality.Floats]
@@ -124,21 +132,24 @@ def _score(
     wanted = dict.fromkeys(
         (roles.winner, roles.handmade, roles.forest, roles.linear, roles.best_random, *roles.finalists)
     )
-    loaded = {number: answers_of(number) for number in wanted if number is not None}
-    answers = {number: entry for number, entry in loaded.items() if entry is not None}
+    trials = [number for number in wanted if number is not None]
+    recorded = {number: _recorded(view, number, split) for number in trials}
+    values = {number: known for number, known in recorded.items() if known is not None}
+    answers = {number: entry for number in trials if (entry := answers_of(number)) is not None}
     if not answers or true is None:
-        return Tested({}, {})
+        return Tested(values, {})
     labels = np.asarray(true, dtype=np.int64)
     metric = view.metric.metric
     drawn = quality.resample(metric, list(answers.values()), labels, derive(int(view.facts.get("seed", 0)), "verdict"))
-    values = {}
     for place, (number, entry) in enumerate(answers.items()):
-        low, high = quality.interval(drawn[place])
         point = quality.value(metric, entry, labels)
+        if math.isnan(point):
+            return Tested(values, {})
+        low, high = quality.interval(drawn[place])
         bootstrapped = Measurement(
             point, METRICS[metric].unit, min(low, point), max(high, point), len(labels), "measured", split
         )
-        values[number] = _recorded(view, number, split) or bootstrapped
+        values.setdefault(number, bootstrapped)
     return Tested(values, dict(zip(answers, drawn, strict=True)))
 
 
@@ -153,12 +164,12 @@ def _recorded(view: RunView, number: TrialId, split: Split) -> Measurement | Non
 
 
 def compare(view: RunView, winner: Trial, tested: Tested) -> list[Comparison]:
-    """The winner against every rival that was tested."""
+    """The winner against every rival that was tested, as far as the answers of both are kept."""
     comparisons = []
     for role, name, number in rivals(view):
-        value = tested.values.get(number)
-        if value is None:
+        if not {winner.id, number} <= tested.samples.keys():
             continue
+        value = tested.values[number]
         low, high = quality.interval(tested.samples[winner.id] - tested.samples[number])
         point = tested.values[winner.id].value - value.value
         gap = Measurement(point, value.unit, low, high, value.samples, "measured", value.split)

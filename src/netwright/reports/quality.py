@@ -46,7 +46,10 @@ def loss(answers: Floats, labels: Labels, weights: Floats) -> Floats:
 
 
 def auc(answers: Floats, labels: Labels, weights: Floats) -> Floats:
-    """Area under the ROC curve: of class 1 for two classes, else the mean of each class against the rest."""
+    """Area under the ROC curve: of class 1 for two classes, else the mean of each class against the rest.
+
+    Images of one class alone have none: NaN.
+    """
     classes = [1] if answers.shape[1] == 2 else [int(label) for label in np.unique(labels)]
     total = np.zeros(len(weights))
     present = np.zeros(len(weights))
@@ -54,7 +57,8 @@ def auc(answers: Floats, labels: Labels, weights: Floats) -> Floats:
         area, known = _area(answers[:, label], labels == label, weights)
         total += np.where(known, area, 0.0)
         present += known
-    return total / np.maximum(present, 1)
+    areas: Floats = np.divide(total, present, out=np.full(len(weights), np.nan), where=present > 0)
+    return areas
 
 
 def _area(scores: Floats, positive: NDArray[np.bool_], weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -102,8 +106,8 @@ def resample(metric: str, several: Sequence[Floats], labels: Labels, seed: int) 
 
 
 def interval(values: Floats) -> tuple[float, float]:
-    """The middle 90 % of bootstrap values."""
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    """The middle 90 % of bootstrap values; resamples that have none (AUC of one class) are left out."""
+    low, high = np.quantile(values[~np.isnan(values)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

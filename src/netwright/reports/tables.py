@@ -39,7 +39,7 @@ def in_words(trial: Trial) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRow:
-    """A candidate with its longest training.
+    """A candidate with its longest training; the winner with the one that is exported.
 
     `quality` is of validation images, `test` of test images where it was tested. `violation` is 0 within all limits.
     `final` marks a training of the final stage.
@@ -59,7 +59,7 @@ class CandidateRow:
 
 
 def compute_candidates(view: RunView, tested: Mapping[TrialId, Measurement]) -> list[CandidateRow]:
-    """All candidates of search and final stage that were measured, best quality first, the front marked.
+    """All candidates of search and final stage that were measured, and the winner; best quality first, the front marked.
 
     The front is taken over quality and all costs of the goal, within the limits where anything is within them: over
     the finalists once there are any, for they were trained alike and to the end, and over all candidates before.
@@ -67,12 +67,13 @@ def compute_candidates(view: RunView, tested: Mapping[TrialId, Measurement]) -> 
     longest: dict[str, Trial] = {}
     for trial in view.history.trials.values():
         candidate = trial.proposal.candidate
-        if candidate.kind != "network" or (trial.source in APART and trial.source != "final"):
+        ours = trial.source not in APART or trial.source == "final" or trial.id == view.roles.winner
+        if candidate.kind != "network" or not ours:
             continue
         if trial.status not in ("completed", "stopped") or view.metric.metric not in trial.measurements:
             continue
         name = digest([candidate.key, dict(candidate.recipe)], 8)
-        if name not in longest or _length(trial) >= _length(longest[name]):
+        if name not in longest or _rank(view, trial) >= _rank(view, longest[name]):
             longest[name] = trial
     trials = list(longest.values())
     finalists = [trial for trial in trials if trial.id in view.roles.finalists]
@@ -83,8 +84,9 @@ def compute_candidates(view: RunView, tested: Mapping[TrialId, Measurement]) -> 
     return sorted(rows, key=lambda row: (sign * row.quality.value, row.trial))
 
 
-def _length(trial: Trial) -> tuple[bool, int]:
-    return trial.source == "final", trial.proposal.fidelity.epochs
+def _rank(view: RunView, trial: Trial) -> tuple[bool, bool, int]:
+    """Which of several trainings of a candidate stands for it: the exported one, else a final one, else the longest."""
+    return trial.id == view.roles.winner, trial.source == "final", trial.proposal.fidelity.epochs
 
 
 def _candidate(
@@ -324,8 +326,8 @@ def _random_lineages(view: RunView) -> list[tuple[float, float]]:
         proposal = trial.proposal
         if proposal.origin == "random":
             roots[trial.id] = trial.id
-        elif proposal.origin == "promotion" and proposal.parents and proposal.parents[0] in roots:
-            roots[trial.id] = roots[proposal.parents[0]]
+        elif proposal.origin == "promotion" and (parent := _answered(view, proposal.parents)) in roots:
+            roots[trial.id] = roots[parent]
         else:
             continue
         root = roots[trial.id]
@@ -334,6 +336,12 @@ def _random_lineages(view: RunView) -> list[tuple[float, float]]:
         if quality is not None and trial.status != "infeasible" and view.goal.violation(trial.measurements) == 0:
             best[root] = max(best.get(root, -1e300), sign * quality.value)
     return [(sign * best[root], cost[root]) for root in best]
+
+
+def _answered(view: RunView, parents: Sequence[TrialId]) -> TrialId:
+    """The trial that was trained for the first of `parents`: itself, or the earlier one whose answer it copies."""
+    parent = view.trial(parents[0]) if parents else None
+    return 0 if parent is None else parent.reused_from or parent.id
 
 
 def expected_best(lineages: Sequence[tuple[float, float]], sign: float) -> list[Expected]:

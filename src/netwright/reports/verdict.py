@@ -29,7 +29,7 @@ from netwright.reports.comparison import (
     ratios,
     rival_name,
 )
-from netwright.reports.view import RunView
+from netwright.reports.view import RunView, origin_of
 
 CLEARLY = 1.05  # two networks differ in a cost when one has that many times the cost of the other
 MUCH = 1.5  # a finalist is remarked on only when it is that many times smaller than the winner
@@ -78,11 +78,13 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
         return Verdict(_no_winner(view))
     tested = compute_validated(view) if view.test_labels is None else tested or compute_tested(view)
     value = tested.values.get(winner.id)
+    broken = _broken_limits(view, winner)
     if value is None:
-        return Verdict(_untested(view, winner))
+        return Verdict(_untested(view, winner), broken, won=False if broken else None)
     comparisons = compare(view, winner, tested)
-    bad_news = _bad_news(view, comparisons)
+    bad_news = " ".join(filter(None, (broken, _bad_news(view, comparisons))))
     remarks = (
+        _about_answers(winner, tested),
         _about_costs(comparisons),
         _about_training(view, winner),
         _about_smaller(view, winner, tested),
@@ -161,7 +163,28 @@ def _no_winner(view: RunView) -> str:
         return f"No network was found: {_all_of(len(searched))} failed{_commonest(searched)}"
     if finished == 0:
         return "No trial has finished yet"
+    outside = [trial for trial in searched if trial.status == "infeasible"]
+    if len(outside) == finished and not any(trial.status in OPEN for trial in searched):
+        candidates = words.plural(len(outside), "candidate")
+        return f"No network was found: of {candidates} none was within {_limits(view, outside)}"
     return f"No network was chosen yet: {words.plural(finished, 'trial')} finished{_best_so_far(view, searched)}"
+
+
+def _limits(view: RunView, outside: list[Trial]) -> str:
+    """The limits that any of these trials breaks, as they were given."""
+    broken = [
+        str(limit)
+        for limit in view.goal.limits
+        if any(limit.violation(t.measurements[limit.metric].value) for t in outside if limit.metric in t.measurements)
+    ]
+    return words.listed(broken) or "the limits"
+
+
+def _broken_limits(view: RunView, winner: Trial) -> str:
+    """That no network is within the limits, where the winner is not."""
+    if view.goal.violation(winner.measurements) == 0:
+        return ""
+    return f"No network within the limits was found; the one exported breaks {_limits(view, [winner])}."
 
 
 def _best_so_far(view: RunView, trials: list[Trial]) -> str:
@@ -197,22 +220,28 @@ def _all_of(number: int) -> str:
 def _untested(view: RunView, winner: Trial) -> str:
     measurement = winner.measurements.get(view.metric.metric)
     known = f" with {words.measured(view.metric.metric, measurement)} on validation images" if measurement else ""
+    answers, _ = view.judged_answers(winner.id)
+    if answers is not None:
+        images, title = words.plural(len(answers), f"{view.split} image"), words.title(view.metric.metric)
+        return f"The best network{known} was tested, but the {images} are of one class, of which {title} has no value"
     return f"The best network so far{known} was not tested yet, so nothing can be said about images it never saw"
 
 
 def _bad_news(view: RunView, comparisons: list[Comparison]) -> str:
     """Where the search did not pay: the rival that says so most plainly."""
     handmade = _by_role(comparisons, "handmade")
+    exported = handmade is not None and handmade.trial == view.roles.winner
     classics = [entry for role in ("forest", "linear") if (entry := _by_role(comparisons, role))]
     for classic in classics:
         if classic.outcome == "worse":
-            return f"{_capital(classic.name)} wins, with {_reading(view.metric.metric, classic.value)}."
+            which = "; the network that is exported is the hand-made one" if exported else ""
+            return f"{_capital(classic.name)} wins, with {_reading(view.metric.metric, classic.value)}{which}."
+    if exported:
+        return "The search did not beat the hand-made network, so that one is exported."
     if handmade is None:
         level = [classic.name for classic in classics if classic.outcome == "equal"]
         if level:
             return f"The search did not beat {words.listed(level)}."
-    elif handmade.trial == view.roles.winner:
-        return "The search did not beat the hand-made network, so that one is exported."
     elif handmade.outcome == "worse" or (handmade.outcome == "equal" and not _pays(view, handmade)):
         return "The search did not beat the hand-made network."
     random = _by_role(comparisons, "best_random")
@@ -263,6 +292,12 @@ def _images(value: Measurement) -> str:
     return f"{words.plural(value.samples, 'image')} it never saw"
 
 
+def _about_answers(winner: Trial, tested: Tested) -> str:
+    if winner.id in tested.samples:
+        return ""
+    return "Its answers to these images are no longer kept, so it is compared with nothing."
+
+
 def _about_costs(comparisons: list[Comparison]) -> str:
     handmade = _by_role(comparisons, "handmade")
     if handmade is None:
@@ -293,6 +328,8 @@ def _about_training(view: RunView, winner: Trial) -> str:
 def _about_smaller(view: RunView, winner: Trial, tested: Tested) -> str:
     """The smallest finalist that cannot be told from the winner, where it is much smaller."""
     smallest: tuple[float, TrialId] | None = None
+    if winner.id not in tested.samples:
+        return ""
     for number in view.roles.finalists:
         rival = view.trial(number)
         if number == winner.id or rival is None or number not in tested.samples:
@@ -317,10 +354,11 @@ def _about_random(view: RunView, comparisons: list[Comparison]) -> str:
         name = rival_name(view)
         if entry.trial == view.roles.winner:
             return f"The winner comes from {name}, so nothing shows that searching helped."
+        who = "the hand-made network" if view.roles.winner == view.roles.handmade else "the search"
         against = {
-            "beats": f"The search beats {name}",
-            "equal": f"{_capital(name)} does as well as the search",
-            "worse": f"{_capital(name)} does better than the search",
+            "beats": f"{_capital(who)} beats {name}",
+            "equal": f"{_capital(name)} does as well as {who}",
+            "worse": f"{_capital(name)} does better than {who}",
         }[entry.outcome]
         return f"{against} (difference {_difference(view, entry)})."
     share = random_share(view)
@@ -335,20 +373,8 @@ def random_share(view: RunView) -> float:
     total = random = 0.0
     for trial in view.searched():
         total += trial.seconds
-        random += trial.seconds * (origin_of(view, trial) == "random")
+        random += trial.seconds * (origin_of(view.history, trial) == "random")
     return random / total if total else 0.0
-
-
-def origin_of(view: RunView, trial: Trial) -> str:
-    """How the candidate came to be: the origin at the root of its promotions."""
-    seen = set()
-    while trial.proposal.origin in ("promotion", "final") and trial.proposal.parents and trial.id not in seen:
-        seen.add(trial.id)
-        parent = view.trial(trial.proposal.parents[0])
-        if parent is None:
-            break
-        trial = parent
-    return trial.proposal.origin
 
 
 def _difference(view: RunView, entry: Comparison) -> str:

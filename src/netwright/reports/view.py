@@ -3,9 +3,9 @@
 Trials
     `history` holds every trial (`core.history`). Sources: `search`, or any name but these: `baseline`, `rival` (a
     random search beside the search, where one was asked for), `final`, `probe`, `test`. A proposal's `origin` is
-    random, start, mutation, crossover, promotion, baseline or final. The facts with topic `test` are counted: one for each
-    reading of the test split; the last one may hold `measurements` ({trial: {metric: measurement}}), which are then
-    shown as they are.
+    random, start, mutation, crossover, promotion, baseline or final. The facts with topic `test` are readings of the
+    test split, counted by their `stage`; the last one may hold `measurements` ({trial: {metric: measurement}}), which
+    are then shown as they are.
 
 Artefact files, by trial (`files(trial, name)`; None where a file was not kept)
     curve        JSON: a list with one object an epoch: epoch, train_loss, validation_accuracy, validation_loss,
@@ -55,7 +55,7 @@ APART = frozenset({"baseline", "rival", "final", "probe", "test"})
 class Roles:
     """Which trials stand for what, all by the training whose network would be exported (or the fitted model).
 
-    `handmade`, `linear`, `forest` are baselines; `best_random` is the final training of the best random candidate;
+    `handmade`, `linear`, `forest` are baselines; `best_random` is the best final training of a random candidate;
     `finalists` are the trials of the final stage that were trained, and `winner` is the one that is exported.
     """
 
@@ -100,13 +100,15 @@ class RunView:
         return others or (Objective("parameters", "min"),)
 
     def searched(self) -> list[Trial]:
-        """The trials of the search itself, by id."""
-        return [trial for trial in self.history.trials.values() if trial.source not in APART]
+        """The trials of the search itself, by id; those that copy the answer of an earlier one are none."""
+        trials = self.history.trials.values()
+        return [trial for trial in trials if trial.source not in APART and trial.reused_from is None]
 
     @property
     def test_reads(self) -> int:
-        """How often the test split was read."""
-        return sum(topic == "test" for _, topic, _ in self.history.notes)
+        """How often the test split was read: once in each final stage."""
+        stages = [data.get("stage") for _, topic, data in self.history.notes if topic == "test"]
+        return len(set(stages) - {None}) + stages.count(None)
 
     def trial(self, number: TrialId | None) -> Trial | None:
         """A trial by its id, or None."""
@@ -143,3 +145,15 @@ class RunView:
         answers = np.load(path, allow_pickle=False).astype(np.float64)
         fits = answers.ndim == 2 and answers.shape == (len(labels), self.task.outputs)
         return answers if fits else None
+
+
+def origin_of(history: History, trial: Trial) -> str:
+    """How the candidate came to be: the origin at the root of its promotions and final trainings."""
+    seen = set()
+    while trial.proposal.origin in ("promotion", "final") and trial.proposal.parents and trial.id not in seen:
+        seen.add(trial.id)
+        parent = history.trials.get(trial.proposal.parents[0])
+        if parent is None:
+            break
+        trial = parent
+    return trial.proposal.origin

@@ -6,6 +6,7 @@ A number shows as many digits as its error allows: `92.6 ± 0.5 %`, never 92.573
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from netwright.core.measurement import Measurement
 from netwright.core.metrics import METRICS
 
 PERCENT = frozenset({"accuracy", "balanced_accuracy"})
+LOPSIDED = 1.5
+"""An interval whose one side is more than so many times the other is written with both ends."""
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -98,17 +101,17 @@ def axis_title(metric: str) -> str:
     return f"{title(metric)} ({unit})" if unit else title(metric)
 
 
-def valued(metric: str, value: float, error: float | None = None) -> str:
-    """A value of a metric with its unit and, when it has one, its error: `92.6 ± 0.5 %`, `0.31 ms`, `38,214`."""
+def valued(metric: str, value: float, interval: tuple[float, float] | None = None) -> str:
+    """A value of a metric with its unit and, where it has one, its interval: `92.6 ± 0.5 %`, `0.31 ms`, `38,214`."""
     name = metric.partition("@")[0]
     if name == "training_seconds":
         return duration(value)
     scale, unit = (100.0, "%") if name in PERCENT else (1.0, METRICS[name].unit if name in METRICS else "")
-    value, error = value * scale, None if error is None else error * scale
+    value, (low, high) = value * scale, (end * scale for end in interval or (value, value))
     if name == "macs":
         text = short(value)
-    elif error:
-        text = f"{fixed(value, decimals(error))} ± {fixed(error, decimals(error))}"
+    elif low < high:
+        text = _within(value, low, high)
     elif name in PERCENT:
         text = fixed(value, 1)
     elif value == round(value) and abs(value) < 1e15:
@@ -116,6 +119,17 @@ def valued(metric: str, value: float, error: float | None = None) -> str:
     else:
         text = significant(value)
     return f"{text} {unit}" if unit else text
+
+
+def _within(value: float, low: float, high: float) -> str:
+    """`92.6 ± 0.5`, or with both ends, `100 (77 to 100)`, where that would tell of values outside the interval."""
+    half = (high - low) / 2
+    digits = decimals(half)
+    ends = fixed(low, digits), fixed(high, digits)
+    lopsided = max(value - low, high - value) > LOPSIDED * min(value - low, high - value)
+    if lopsided and ends != (fixed(value - half, digits), fixed(value + half, digits)):
+        return f"{fixed(value, digits)} ({ends[0]} to {ends[1]})"
+    return f"{fixed(value, digits)} ± {fixed(half, digits)}"
 
 
 def half_width(measurement: Measurement) -> float | None:
@@ -127,17 +141,13 @@ def half_width(measurement: Measurement) -> float | None:
 
 def measured(metric: str, measurement: Measurement) -> str:
     """A measurement in its one form."""
-    return valued(metric, measurement.value, half_width(measurement))
+    low, high = measurement.low, measurement.high
+    return valued(metric, measurement.value, None if low is None or high is None else (low, high))
 
 
 def bare(metric: str, measurement: Measurement) -> str:
     """A measurement without its error, in the digits the error allows: `92.6 %`."""
-    text = measured(metric, measurement)
-    number, sign, rest = text.partition(" ± ")
-    if not sign:
-        return text
-    unit = rest.partition(" ")[2]
-    return f"{number} {unit}" if unit else number
+    return re.sub(r" (± \S+|\(\S+ to \S+\))", "", measured(metric, measurement))
 
 
 def difference(metric: str, value: float, low: float, high: float) -> str:

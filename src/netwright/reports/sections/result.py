@@ -202,7 +202,7 @@ def _front_table(story: Story) -> Markup:
     view = story.view
     metric = view.metric.metric
     costs = cost_names(view)
-    chosen = [row for row in story.candidates if row.front or row.trial in view.roles.finalists]
+    chosen = [row for row in story.candidates if row.front or row.winner or row.trial in view.roles.finalists]
     chosen.sort(key=lambda row: (not row.winner, not row.front))
     rows = [
         (

@@ -123,7 +123,9 @@ def data_uri(image: Image) -> str:
 
 def _curve(story: Story) -> Markup:
     last = story.curve[-1]
-    says = f"{words.plural(len(story.curve), 'epoch')} of the final training."
+    winner = story.view.trial(story.view.roles.winner)
+    training = "the final training" if winner is not None and winner.source == "final" else "its training"
+    says = f"{words.plural(len(story.curve), 'epoch')} of {training}."
     if last.train_loss is not None and last.validation_loss is not None:
         says += f" Loss ends at {last.train_loss:.3g} on training and {last.validation_loss:.3g} on validation images"
         lowest = rising_after(story.curve)
