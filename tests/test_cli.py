@@ -187,6 +187,8 @@ def test_a_dry_run_trains_nothing(tmp_path: Path) -> None:
     assert found["trial_seconds"] > 0
     assert found["trials"] > 0
     assert not (tmp_path / "run").exists()
+    few = call(*command, "--space", "mlp", "--minutes", "600", "--trials", "2", "--json").answer
+    assert few["trials"] == 2
     words = call(*command, "--space", "mlp").out
     assert "of them fit into the search" in words
     assert "parameters" in words

@@ -188,10 +188,11 @@ def predict(
     folder = _existing_run(run) / "export"
     if not (folder / "model.onnx").exists():
         raise InputError(f"{run} has no exported network yet; let the search end, or run: netwright export {run}")
-    arguments = [*map(str, inputs), "--top", str(top)]
+    arguments = ["--top", str(top)]
     arguments += ["--csv", str(csv)] if csv else []
     arguments += ["--key", key] if key else []
     arguments += ["--json"] if as_json else []
+    arguments += ["--", *map(str, inputs)]
     raise typer.Exit(script.main(arguments, folder))
 
 

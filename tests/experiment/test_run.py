@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,16 @@ def test_predict_answers_for_images(finished: FinishedRun, tmp_path: Path) -> No
     lines = (tmp_path / "answers.csv").read_text().splitlines()
     assert len(lines) == 1 + 5
     assert call("predict", finished.folder, tmp_path / "missing.png").code != 0
+
+
+def test_a_file_whose_name_looks_like_an_option_is_predicted(
+    small: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(small.folder.parent / "pictures" / "dark" / "000.png", tmp_path / "-x.png")
+    monkeypatch.chdir(tmp_path)
+    done = call("predict", small.folder, "--csv", "answers.csv", "--", "-x.png")
+    assert done.code == 0, done.err
+    assert "-x.png" in (tmp_path / "answers.csv").read_text()
 
 
 def test_another_trial_is_exported_elsewhere(finished: FinishedRun, tmp_path: Path) -> None:

@@ -122,8 +122,17 @@ def test_another_budget_takes_the_place_of_ten_minutes(bound: dict[str, Any]) ->
     assert settings.budget.seconds is None
 
 
-def test_inline_has_one_worker_unless_told_otherwise() -> None:
-    assert Settings("photos", executor="inline").complete().workers == 1
+@pytest.mark.parametrize("workers", [None, 4])
+def test_inline_has_one_worker_whatever_was_said(workers: int | None) -> None:
+    assert Settings("photos", executor="inline", workers=workers).complete().workers == 1
+    assert Settings("photos", executor="local", workers=4).complete().workers == 4
+
+
+def test_the_same_objectives_in_other_words_are_no_change() -> None:
+    same = Settings("photos", objectives=("accuracy", "parameters"))
+    assert resume(STORED, same, allow_changed=False) == STORED
+    with pytest.raises(RunChanged, match="objectives was"):
+        resume(STORED, Settings("photos", objectives=("parameters", "accuracy")), allow_changed=False)
 
 
 def test_minutes_are_sixty_seconds() -> None:

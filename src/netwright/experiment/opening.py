@@ -105,7 +105,7 @@ def open_run(
     latest = {fact.topic: fact.data for fact in facts}
     settings = given.complete()
     if "settings" in latest:
-        settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed)
+        settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed).complete()
     before = latest.get("about", {})
     # A wrong name is said before anything is decoded.
     make_space = make_space or _named_space(settings, anew=given.space is not None)

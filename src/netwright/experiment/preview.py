@@ -86,7 +86,8 @@ def preview(given: Settings) -> Preview:
         )
         first = ladder.rungs[0] if "+halving" in (settings.strategy or "") else max(1, ladder.epochs // 3)
         seconds = epoch["sample"] * first * 1.2
-        fits = settings.trials if budget is None else math.floor(budget * (1 - FINAL_SHARE) / seconds)
+        bounds = [] if settings.trials is None else [settings.trials]
+        bounds += [] if budget is None else [math.floor(budget * (1 - FINAL_SHARE) / seconds)]
         return Preview(
             data=data_facts(data),
             space={"name": space.name, "size": space.size(), "conditional": space.conditional},
@@ -101,7 +102,7 @@ def preview(given: Settings) -> Preview:
             epochs=ladder.epochs,
             epoch_images=ladder.epoch_images,
             trial_seconds=seconds,
-            trials=fits,
+            trials=min(bounds, default=None),
         )
 
 

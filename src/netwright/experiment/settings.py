@@ -79,7 +79,7 @@ class Settings:
             minutes=self.minutes if bounded else DEFAULT_MINUTES,
             strategy=self.strategy or DEFAULT_STRATEGY,
             space=self.space or DEFAULT_SPACE,
-            workers=self.workers or (1 if self.executor == "inline" else available_cores()),
+            workers=1 if self.executor == "inline" else self.workers or available_cores(),
             objectives=self.objectives or tuple(str(o) for o in parse_goal((), ()).objectives),
             limits=self.limits or (),
             executor=self.executor or "local",
@@ -92,6 +92,10 @@ class Settings:
     def goal(self) -> Goal:
         """Objectives and limits, parsed."""
         return parse_goal(self.objectives or (), self.limits or ())
+
+    def same_objectives(self, other: Settings) -> bool:
+        """Whether both name the same objectives, in whatever words."""
+        return self.goal.objectives == other.goal.objectives
 
     @property
     def budget(self) -> Budget:
@@ -127,7 +131,7 @@ def resume(stored: Settings, given: Settings, *, allow_changed: bool) -> Setting
     refused = []
     for option in fields(Settings):
         old, new = getattr(stored, option.name), getattr(given, option.name)
-        if new is None or new == old:
+        if new is None or new == old or (option.name == "objectives" and stored.same_objectives(given)):
             continue
         changes[option.name] = new
         if option.name not in FREE and not (option.name == "limits" and _tightened(old or (), new)):

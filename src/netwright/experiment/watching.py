@@ -44,7 +44,7 @@ class Watch:
                 stage=self.stage,
                 seconds=spent.seconds,
                 seconds_left=self.budget.seconds - spent.seconds if self.budget.seconds else None,
-                done=sum(number for status, number in counts.items() if status in FINISHED),
+                done=self._ended(loop) if self.budget.trials else sum(counts.get(status, 0) for status in FINISHED),
                 running=len(loop.began),
                 failed=sum(number for status, number in counts.items() if status in FAILED),
                 expected=self.budget.trials,
@@ -56,6 +56,11 @@ class Watch:
                 last_failure=failure.reason if failure else "",
             )
         )
+
+    def _ended(self, loop: Loop) -> int:
+        """Trials of the search that count for the budget, and have ended."""
+        begun = sum(entry.source == "search" and entry.attempts > 0 for entry in loop.book.open.values())
+        return loop.book.assigned.get("search", 0) - begun
 
     def _worker(self, loop: Loop, trial: TrialId) -> WorkerNow:
         record = loop.progress.get(trial, {})
