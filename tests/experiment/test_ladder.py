@@ -127,5 +127,22 @@ def test_what_does_not_fit_side_by_side_is_left_out() -> None:
     assert share_out([6.0, 6.0, 6.0], seconds=100, workers=2, full=10, longest=10) == {0: 10, 1: 10}
 
 
+def test_beyond_a_handful_only_those_are_kept_that_leave_everyone_an_unhurried_training() -> None:
+    costs = [1.0] * 8
+    hurried = share_out(costs, seconds=120, workers=1, full=15, longest=30)
+    assert set(hurried.values()) == {15}
+    assert len(hurried) == 8
+    assert share_out(costs, seconds=120, workers=1, full=15, longest=30, unhurried=20) == dict.fromkeys(range(6), 20)
+    assert len(share_out(costs, seconds=60, workers=1, full=15, longest=30, unhurried=20)) == FINALISTS_TO_AFFORD
+
+
+def test_what_an_unhurried_training_is_does_not_follow_the_budget() -> None:
+    short, long = (
+        build_ladder(images=50_000, epoch_seconds=5.0, worker_seconds=seconds, passes=None)
+        for seconds in (1_200.0, 9e9)
+    )
+    assert short.epochs < long.epochs == short.unhurried == long.unhurried == 24
+
+
 def test_a_short_time_shortens_every_training() -> None:
     assert share_out([5.0, 1.0], seconds=20, workers=1, full=10, longest=10) == {0: 4}

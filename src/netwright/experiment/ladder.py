@@ -1,9 +1,9 @@
 """How long candidates train: epochs of a full training, and the rungs of successive halving below it.
 
 A full training shows the network about 300,000 images (at least 6 and at most 60 passes over the training split),
-less where the final stage could not afford that for a handful of networks. It is counted in epochs: passes, or parts
-of passes where there are many images (`core.trial.epochs_a_pass`). The top rung is half a full training, since the
-final stage trains the best from the start anyway; those below are a factor 3 apart.
+less where the final stage could not afford that for a handful of networks as dear as the hand-made one. It is counted in
+epochs: passes, or parts of passes where there are many images (`core.trial.epochs_a_pass`). The top rung is half a full
+training, since the final stage trains the best from the start anyway; those below are a factor 3 apart.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ LOWEST = 25
 @dataclass(frozen=True, slots=True)
 class Ladder:
     """`epochs` of a full training and the `rungs` (epochs in all) of halving; an epoch has `epoch_images` and takes
-    the hand-made network `epoch_seconds` on one worker, as measured at the start."""
+    the hand-made network `epoch_seconds` on one worker, as measured at the start. `unhurried` are the epochs of a full
+    training where time is no object."""
 
     epochs: int
     rungs: tuple[int, ...]
     epoch_images: int
     epoch_seconds: float
+    unhurried: int = 0
 
     def trained(self, fidelity: Fidelity, *, resumed: bool) -> float:
         """How many epochs a trial trains: from the rung below when `resumed`, with the decay branch on the trunk."""
@@ -62,14 +64,12 @@ def build_ladder(*, images: int, epoch_seconds: float, worker_seconds: float | N
     `worker_seconds` is the CPU time of the whole budget (None: no bound on time); `passes` is the person's own choice.
     """
     parts = epochs_a_pass(images)
-    if passes is not None:
-        epochs = passes * parts
-    else:
-        epochs = parts * min(max(round(IMAGES_OF_A_FULL_TRAINING / images), FEWEST_PASSES), MOST_PASSES)
-        if worker_seconds is not None:
-            affordable = int(worker_seconds * FINAL_SHARE / (FINALISTS_TO_AFFORD * epoch_seconds))
-            epochs = min(epochs, max(affordable, 1))
-    return Ladder(epochs, rungs(epochs), math.ceil(images / parts), epoch_seconds)
+    whole = min(max(round(IMAGES_OF_A_FULL_TRAINING / images), FEWEST_PASSES), MOST_PASSES)
+    unhurried = epochs = parts * (whole if passes is None else passes)
+    if passes is None and worker_seconds is not None:
+        affordable = int(worker_seconds * FINAL_SHARE / (FINALISTS_TO_AFFORD * epoch_seconds))
+        epochs = min(epochs, max(affordable, 1))
+    return Ladder(epochs, rungs(epochs), math.ceil(images / parts), epoch_seconds, unhurried)
 
 
 def rungs(epochs: int) -> tuple[int, ...]:
@@ -81,19 +81,21 @@ def rungs(epochs: int) -> tuple[int, ...]:
 
 
 def share_out(
-    costs: Sequence[float], *, seconds: float, workers: int, full: int, longest: int, sure: int = 1
+    costs: Sequence[float], *, seconds: float, workers: int, full: int, longest: int, sure: int = 1, unhurried: int = 0
 ) -> dict[int, int]:
     """Epochs of each candidate that fits into `seconds` of some `workers`, by its place in `costs`; costliest first.
 
     `costs` are seconds an epoch, the candidates that matter most first; the first `sure` of them are kept whatever they
-    take, and if need be nobody trains longer than they can. Everyone kept has a full training; what time that leaves
-    is shared out evenly, up to the `longest` training: so small networks train longer. What is given fits when it is
-    begun in this order.
+    take, and if need be nobody trains longer than they can. Everyone kept has a full training; more than a handful are
+    kept only where all can have an `unhurried` one, since longer trainings are worth more than further candidates. What
+    time that leaves is shared out evenly, up to the `longest` training: so small networks train longer. What is given
+    fits when it is begun in this order.
     """
     kept = list(range(min(sure, len(costs))))
     least = max(1, min(full, int(seconds / makespan([costs[place] for place in kept], workers))))
     for place in range(len(kept), len(costs)):
-        if makespan([costs[other] * least for other in (*kept, place)], workers) <= seconds:
+        length = least if len(kept) < FINALISTS_TO_AFFORD else max(least, unhurried)
+        if makespan([costs[other] * length for other in (*kept, place)], workers) <= seconds:
             kept.append(place)
     kept.sort(key=lambda place: -costs[place])
     for most in range(max(longest, least), least, -1):

@@ -31,7 +31,7 @@ CLOSING_SECONDS = 8.0
 MARGIN = 1.15
 """Trainings are expected to take so many times what their candidates' own trials say."""
 LONGER = 2
-"""A finalist trains at most so many times as long as a full training, where the stage's time allows it."""
+"""A finalist trains at most so many times as long as a full training of this budget, where the stage's time allows it."""
 FINAL_REPEAT = 1
 WAIT_SHARE = 0.05
 """Of the budget, at most: how long the final stage waits for what still runs, so that it chooses among all results."""
@@ -146,7 +146,9 @@ class Stages:
     @property
     def _longest(self) -> int:
         """How many epochs a finalist may train: no more than a person who named them said."""
-        return self.ladder.epochs * (1 if self.opened.settings.epochs else LONGER)
+        if self.opened.settings.epochs:
+            return self.ladder.epochs
+        return max(LONGER * self.ladder.epochs, self.ladder.unhurried)
 
     def _seconds_needed(self) -> float:
         """Wall seconds to train all that would be finalists now, as long as they may."""
@@ -249,6 +251,7 @@ class Stages:
             full=self.ladder.epochs,
             longest=self._longest,
             sure=2,
+            unhurried=self.ladder.unhurried,
         )
         return [(chosen[place], number) for place, number in epochs.items()]
 
