@@ -68,6 +68,32 @@ def test_script_alone_gives_the_answers_of_the_torch_module(exported: Path, tmp_
     assert np.abs(np.array([float(p) for _, _, p in answers]) - expected.max(1)).max() < 1e-3
 
 
+def test_pictures_are_found_as_for_a_training(exported: Path, tmp_path: Path) -> None:
+    for name in (
+        "a.jfif",
+        "b.JPE",
+        "c.pnm",
+        "d.pbm",
+        ".hidden/e.png",
+        "__MACOSX/f.png",
+        "below/g.png",
+        "below/._g.png",
+    ):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        kind = "PPM" if name.endswith(("pnm", "pbm")) else "PNG" if name.endswith("png") else "JPEG"
+        Image.fromarray(pixels(1)[0]).save(tmp_path / "set" / name, kind)
+    answers = list(Predictor(exported).predict([tmp_path / "set"]))
+    assert [Path(answer.file).name for answer in answers] == ["a.jfif", "b.JPE", "g.png", "c.pnm", "d.pbm"]
+    assert all(answer.error == "" for answer in answers)
+
+
+def test_one_path_need_not_be_a_list(exported: Path, tmp_path: Path) -> None:
+    Image.fromarray(pixels(1)[0]).save(tmp_path / "a.png")
+    for path in (tmp_path / "a.png", str(tmp_path / "a.png")):
+        (answer,) = Predictor(exported).predict(path)
+        assert answer.file == str(tmp_path / "a.png") and answer.label in TASK.labels
+
+
 def test_arrays_alone(exported: Path, tmp_path: Path) -> None:
     images = pixels(130)
     np.save(tmp_path / "plain.npy", images)
@@ -134,7 +160,9 @@ def test_top_answers_are_ranked_and_sum_to_one(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "a.npy", pixels(2))
-    assert main([str(tmp_path / "a.npy"), "--top", "9"], exported) == 0
+    assert main([str(tmp_path / "a.npy"), "--top", "9", "--csv", str(tmp_path / "a.csv")], exported) == 0
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
+        assert {len(row) for row in csv.reader(file)} == {12}
     for _, *answers in rows(capsys.readouterr().out):
         labels, probabilities = answers[::2], [float(text) for text in answers[1::2]]
         assert set(labels) == set(TASK.labels)
@@ -159,6 +187,7 @@ def test_names_are_no_formulas_in_tables(tmp_path: Path, capsys: pytest.CaptureF
     assert head[:4] == ["file", "index", "label", "probability"] and head[-1] == "probability_5"
     assert answers[0] == "'=HYPERLINK(x).png"
     assert set(answers[2::2]) == {"'=1+1", "'+a", "'-b", "'@c", 'd,"e"'}
+    assert [cell(text) for text in ("-1", "+2.5", "-1+2", "-", "+a1")] == ["-1", "+2.5", "'-1+2", "'-", "'+a1"]
     assert cell("plain = text") == "plain = text" and cell("\t=1") == "'\t=1"
 
 
@@ -206,6 +235,11 @@ def test_bombs_are_refused_before_they_unpack(exported: Path, tmp_path: Path) ->
             member.write(bytes(2**20))
     with pytest.raises(BadArrays, match="would unpack to"):
         load_array(bomb)
+    for shape in ((10**6, 1024, 1024), (2**62, 2**62), (2**40,)):
+        with zipfile.ZipFile(bomb, "w") as archive, archive.open("test_images.npy", "w") as member:
+            np.lib.format.write_array_header_1_0(member, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        with pytest.raises(BadArrays, match="promises the shape"):
+            load_array(bomb)
     lying = tmp_path / "lying.npy"
     with open(lying, "wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (10**9, 13, 11)})

@@ -16,32 +16,35 @@ import argparse
 import csv
 import json
 import os
+import re
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 if __package__ == "netwright.export":
-    from netwright.data.decode import DecodeSettings, ImageError, Pixels, load_image, prepare_array
+    from netwright.data.decode import SUFFIXES, DecodeSettings, ImageError, Pixels, hidden, load_image, prepare_array
 else:  # a copy in an exported folder; `python -I` does not search the folder of the script
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     from decode import (  # type: ignore[import-not-found, no-redef]
+        SUFFIXES,
         DecodeSettings,
         ImageError,
         Pixels,
+        hidden,
         load_image,
         prepare_array,
     )
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 NEEDED = ("labels.json", "decode.json", "model.onnx")
 BATCH = 64
 SUSPICIOUS_BYTES = 256 * 2**20
@@ -100,11 +103,15 @@ class Predictor:
             raise BadExport(f"labels.json and decode.json must be as netwright wrote them: {error}") from error
         self._session = _session(network)
 
-    def predict(self, paths: Iterable[str | os.PathLike[str]], key: str | None = None) -> Iterator[Prediction]:
+    def predict(
+        self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], key: str | None = None
+    ) -> Iterator[Prediction]:
         """Answers in the order of the files.
 
-        `paths` are pictures, folders, `.npy` and `.npz` files; `key` names the array in an `.npz`.
+        `paths` are pictures, folders, `.npy` and `.npz` files, or one of them; `key` names the array in an `.npz`.
         """
+        if isinstance(paths, str | os.PathLike):
+            paths = [paths]
         waiting: list[tuple[str, int | None, Pixels | str]] = []
         for example in self._examples(paths, key):
             waiting.append(example)
@@ -162,13 +169,11 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        found = sorted(
-            Path(place) / name
-            for place, _, names in os.walk(path)
-            for name in names
-            if name.lower().endswith(PICTURES) and not name.startswith(".")
-        )
-        yield from found or [path]
+        found = []
+        for place, folders, names in os.walk(path):
+            folders[:] = [name for name in folders if not hidden(name)]
+            found += [Path(place, name) for name in names if not hidden(name)]
+        yield from sorted(file for file in found if file.suffix.lower() in SUFFIXES) or [path]
 
 
 def load_array(path: Path, key: str | None = None) -> NDArray[Any]:
@@ -178,21 +183,32 @@ def load_array(path: Path, key: str | None = None) -> NDArray[Any]:
             array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         else:
             with zipfile.ZipFile(path) as archive:
-                name = _member(archive, key)
-                with archive.open(name) as file:
+                entry = _member(archive, key)
+                with archive.open(entry) as file:
+                    _check_promise(file, entry)
+                with archive.open(entry) as file:
                     array = np.lib.format.read_array(file, allow_pickle=False)
     except OSError as error:
         raise BadArrays(f"cannot be read: {error.strerror or error}") from error
     except BadArrays:
         raise
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except (
+        ValueError,
+        EOFError,
+        MemoryError,
+        OverflowError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise BadArrays(f"not an array file that can be used: {error}") from error
     if array.ndim < 2 or len(array) == 0:
         raise BadArrays(f"an array must hold images, (N, height, width), but its shape is {array.shape}")
     return array
 
 
-def _member(archive: zipfile.ZipFile, key: str | None) -> str:
+def _member(archive: zipfile.ZipFile, key: str | None) -> zipfile.ZipInfo:
     names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     usual = [name for name in names if name.endswith("_images")] or (["images"] if "images" in names else names[:1])
     chosen = key if key is not None else usual[0] if usual else ""
@@ -205,7 +221,15 @@ def _member(archive: zipfile.ZipFile, key: str | None) -> str:
         raise BadArrays(
             f"{chosen!r} would unpack to {entry.file_size:,} bytes from {entry.compress_size:,}; save it again"
         )
-    return f"{chosen}.npy"
+    return entry
+
+
+def _check_promise(file: IO[bytes], entry: zipfile.ZipInfo) -> None:
+    version = np.lib.format.read_magic(file)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = reader(file)
+    if prod(shape) * dtype.itemsize > entry.file_size:
+        raise BadArrays(f"{entry.filename!r} promises the shape {shape}, but is too short for it")
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
@@ -234,8 +258,9 @@ def printable(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """`text` for a table: a spreadsheet must not take a name for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """`text` for a table: a spreadsheet must not take a name for a formula. Numbers are none."""
+    formula = text[:1] in ("=", "+", "-", "@", "\t", "\r") and not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text)
+    return f"'{text}" if formula else text
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = Path(__file__).parent) -> int:
@@ -252,9 +277,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path = Path(__file__).p
                 table = files.enter_context(
                     open(options.csv, "w", newline="", encoding="utf-8", errors="backslashreplace")
                 )
-            return write(
-                predictor.predict(options.files, options.key), top=options.top, as_json=options.json, table=table
-            )
+            top = min(options.top, len(predictor.labels))
+            return write(predictor.predict(options.files, options.key), top=top, as_json=options.json, table=table)
     except (BadExport, OSError) as error:
         print(f"predict.py: {printable(str(error))}", file=sys.stderr)
         return 2
