@@ -3,7 +3,9 @@
     python benchmarks/fashion_mnist.py [fashion-mnist] [--seeds 5] [--cpu-seconds 1200]
 
 The protocol, and what is fair about it and what is not, is in README.md beside this file. Hypervolume is that of
-(test error, log10 parameters) below the reference (0.12, 5.3), parameters clipped at 10,000 from below.
+(test error, log10 parameters) below the reference (0.12, 5.3), parameters clipped at 10,000 from below. It is that of three
+networks of each search: of netwright's finalists those three that have most of it on validation images, and beside that
+the three that the rule for the rival picks (the best by validation under 30k, 60k and 120k parameters).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import math
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -52,33 +55,53 @@ def main() -> None:
             kept[name].append(results.once(key, lambda run=run, seed=seed: run(seed)))
     print(f"{machine()}; {budget:g} CPU seconds, seeds 0 to {seeds - 1}")
     print_table(
-        ["seed", "search", "retrained: test accuracy at parameters", "hypervolume", "finished trials", "CPU s"],
+        ["seed", "search", "test accuracy at parameters", "hypervolume", "finished trials", "CPU s"],
         [seed_row(seed, name, kept[name][seed]) for seed in range(seeds) for name in runs],
     )
     print()
     print_table(
-        ["search", "hypervolume", "ratio to Optuna's, mean (90 % interval)", "all finalists", "seeds with 92.5 %"],
+        [
+            *("search", "hypervolume", "ratio to Optuna's, mean (90 % interval)", "ratio, picked as the rival's are"),
+            *("hypervolume of all finalists", "seeds with 92.5 %"),
+        ],
         [summary(name, records, kept["Optuna NSGA-II"]) for name, records in kept.items()],
     )
 
 
 def seed_row(seed: int, name: str, record: dict[str, Any]) -> list[object]:
     """One run."""
-    networks = sorted(record["retrained"], key=lambda network: network["parameters"])
+    networks = sorted(three(record), key=lambda network: network["parameters"])
     said = "; ".join(f"{n['test_accuracy']:.2%} at {n['parameters']:,.0f}" for n in networks)
-    volume = hypervolume(record["retrained"])
+    volume = hypervolume(networks)
     return [seed, name, said, f"{volume:.4f}", record["trials"], f"{record['cpu_seconds']:.0f}"]
 
 
 def summary(name: str, records: Sequence[dict[str, Any]], peers: Sequence[dict[str, Any]]) -> list[object]:
     """All seeds of one search."""
-    volumes = [hypervolume(record["retrained"]) for record in records]
-    pairs = zip(volumes, peers, strict=True)
-    ratios = [volume / max(hypervolume(peer["retrained"]), 1e-9) for volume, peer in pairs]
-    mean, low, high = mean_interval(ratios)
     good = sum(any(is_good(network) for network in record["finalists"]) for record in records)
-    everything = spread([hypervolume(record["finalists"]) for record in records], 4)
-    return [name, spread(volumes, 4), f"{mean:.3f} ({low:.3f} to {high:.3f})", everything, f"{good} of {len(records)}"]
+    return [
+        name,
+        spread([hypervolume(three(record)) for record in records], 4),
+        ratio([three(record) for record in records], peers),
+        ratio([record["retrained"] for record in records], peers),
+        spread([hypervolume(record["finalists"]) for record in records], 4),
+        f"{good} of {len(records)}",
+    ]
+
+
+def ratio(networks: Sequence[Sequence[dict[str, Any]]], peers: Sequence[dict[str, Any]]) -> str:
+    """Hypervolume over the rival's, seed by seed: mean and 90 % interval."""
+    pairs = zip(networks, peers, strict=True)
+    mean, low, high = mean_interval([hypervolume(ours) / max(hypervolume(p["retrained"]), 1e-9) for ours, p in pairs])
+    return f"{mean:.3f} ({low:.3f} to {high:.3f})"
+
+
+def three(record: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """Three networks of a search: of the finalists those with most hypervolume on validation images; all the rival has."""
+    if not all("accuracy" in network for network in record["finalists"]):
+        return list(record["retrained"])
+    triples = combinations(record["finalists"], min(3, len(record["finalists"])))
+    return max(triples, key=lambda networks: hypervolume(networks, "accuracy"))
 
 
 def is_good(network: dict[str, Any]) -> bool:
@@ -86,9 +109,9 @@ def is_good(network: dict[str, Any]) -> bool:
     return network["test_accuracy"] >= GOOD and network["parameters"] <= BOUNDS[-1]
 
 
-def hypervolume(networks: Sequence[dict[str, Any]]) -> float:
+def hypervolume(networks: Sequence[dict[str, Any]], measure: str = "test_accuracy") -> float:
     """See the head of this file."""
-    points = [(1 - n["test_accuracy"], math.log10(max(n["parameters"], SMALLEST))) for n in networks]
+    points = [(1 - n[measure], math.log10(max(n["parameters"], SMALLEST))) for n in networks]
     inside = [point for point in points if all(p < r for p, r in zip(point, REFERENCE, strict=True))]
     return float(moocore.hypervolume(np.array(inside), ref=REFERENCE)) if inside else 0.0
 
