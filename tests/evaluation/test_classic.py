@@ -62,6 +62,39 @@ def test_arrays_answer_as_scikit_learn_does(two_classes: bool, digits: Path, mon
     assert answers(arrays | common, data.images, held).shape == (len(held), 10)
 
 
+def test_a_forest_keeps_answers_for_its_leaves_alone(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that holds one for every node answers alike."""
+    data = Dataset.open(digits)
+    train, held = data.indices("train")[:300], data.indices("validation")
+    monkeypatch.setattr(classic, "TREES", 20)
+    arrays, _ = classic._forest(features(data.images, train, 1), np.asarray(data.labels)[train], None, 3, np.inf)
+    leaves = arrays["left"] < 0
+    assert len(arrays["value"]) == leaves.sum() < len(leaves)
+    assert arrays["value"].dtype == np.float32
+    arrays |= {"pooling": np.array(1), "outputs": np.array(10)}
+    everywhere = np.zeros((len(leaves), 10), np.float32)
+    everywhere[leaves] = arrays["value"]
+    found, again = (answers({**arrays, "value": value}, data.images, held) for value in (arrays["value"], everywhere))
+    np.testing.assert_array_equal(found, again)
+
+
+def test_a_forest_of_many_classes_holds_the_trees_of_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    class Watched(RandomForestClassifier):
+        def fit(self, pixels: np.ndarray, labels: np.ndarray) -> Watched:
+            super().fit(pixels, labels)
+            sizes.append(sum(estimator is not None for estimator in self.estimators_))
+            return self
+
+    monkeypatch.setattr(classic, "RandomForestClassifier", Watched)
+    labels = np.arange(300) % 100
+    pixels = np.random.default_rng(0).random((300, 5), np.float32)
+    _, notes = classic._forest(pixels, labels, None, 0, np.inf)
+    assert notes["trees"] == sum(sizes) == 200
+    assert set(sizes) == {20}
+
+
 def test_time_cuts_the_forest_and_says_so(digits: Path, tmp_path: Path) -> None:
     evaluated = run("classic", tmp_path / "job", digits, Candidate("forest", None, {}), settings={"seconds": 0})
     assert evaluated.notes["trees"] == classic.TREES_A_TURN

@@ -91,27 +91,35 @@ def _forest(
         TREES_A_TURN, n_jobs=1, random_state=seed % 2**32, class_weight=class_weight, warm_start=True
     )
     model.fit(pixels, labels)
+    trees = _taken(model)
     while model.n_estimators < TREES and time.process_time() < deadline:
         model.n_estimators += TREES_A_TURN
         model.fit(pixels, labels)
-    trees = [estimator.tree_ for estimator in model.estimators_]
-    offsets = np.cumsum([0, *(tree.node_count for tree in trees)])
-    arrays = {
-        "classes": model.classes_.astype(np.int64),
-        "roots": offsets[:-1].astype(np.int64),
-        "feature": np.concatenate([tree.feature for tree in trees]).astype(np.int32),
-        "threshold": np.concatenate([tree.threshold for tree in trees]),
-        "left": _children([tree.children_left for tree in trees], offsets),
-        "right": _children([tree.children_right for tree in trees], offsets),
-        "value": np.concatenate([tree.value[:, 0, :] for tree in trees]).astype(np.float32),
-    }
+        trees += _taken(model)
+    offsets = np.cumsum([0, *(len(tree["left"]) for tree in trees)])
+    for tree, offset in zip(trees, offsets, strict=False):
+        for side in ("left", "right"):  # children as numbers in the joined list of nodes; a leaf keeps -1
+            tree[side] = np.where(tree[side] < 0, -1, tree[side] + offset).astype(np.int32)
+    arrays = {name: np.concatenate([tree[name] for tree in trees]) for name in trees[0]}
+    arrays |= {"classes": model.classes_.astype(np.int64), "roots": offsets[:-1].astype(np.int64)}
     return arrays, {"trees": model.n_estimators}
 
 
-def _children(parts: list[npt.NDArray[Any]], offsets: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Children as numbers in the joined list of nodes; a leaf keeps -1."""
-    joined = [np.where(part < 0, -1, part + offset) for part, offset in zip(parts, offsets, strict=False)]
-    return np.concatenate(joined).astype(np.int32)
+def _taken(model: RandomForestClassifier) -> list[Arrays]:
+    """The trees of the last turn as arrays. The model keeps their number, all that its next turn asks for: with many
+    classes a tree holds tens of megabytes, most of them at nodes that never answer."""
+    trees = [estimator.tree_ for estimator in model.estimators_ if estimator is not None]
+    model.estimators_ = [None] * len(model.estimators_)
+    return [
+        {
+            "feature": tree.feature.astype(np.int32),
+            "threshold": tree.threshold.copy(),  # copies: a view would hold the tree
+            "left": tree.children_left.copy(),
+            "right": tree.children_right.copy(),
+            "value": tree.value[tree.children_left < 0, 0, :].astype(np.float32),
+        }
+        for tree in trees
+    ]
 
 
 def _linear(

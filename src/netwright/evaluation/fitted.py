@@ -1,8 +1,9 @@
 """Fitted classic models as plain arrays in an .npz file: written, read and asked without scikit-learn or pickle.
 
 Both kinds hold `pooling` (the factor by which pixels were averaged), `outputs` (classes of the task) and `classes`
-(those seen in training). A forest adds `roots` and, by node, `feature`, `threshold`, `left`, `right` (-1 at leaves)
-and `value`; a linear model adds `mean`, `scale`, `coefficients` and `intercepts`.
+(those seen in training). A forest adds `roots`, by node `feature`, `threshold`, `left` and `right` (-1 at leaves), and
+`value` by leaf, in the order of the nodes (one for every node is understood too); a linear model adds `mean`, `scale`,
+`coefficients` and `intercepts`.
 """
 
 from __future__ import annotations
@@ -70,11 +71,13 @@ def _ask_forest(arrays: Arrays, pixels: Floats) -> Floats:
             break
         goes_left = pixels[row, np.where(inner, feature[node], 0)] <= threshold[node]
         node = np.where(inner, np.where(goes_left, left[node], right[node]), node)
-    shares = arrays["value"].astype(np.float64)
-    shares /= shares.sum(axis=1, keepdims=True)
-    total = np.zeros((len(pixels), shares.shape[1]))
+    value, leaf = arrays["value"], np.cumsum(left < 0) - 1
+    if len(value) == len(left):
+        value = value[left < 0]
+    total = np.zeros((len(pixels), value.shape[1]))
     for tree in range(node.shape[1]):
-        total += shares[node[:, tree]]
+        shares = value[leaf[node[:, tree]]].astype(np.float64)
+        total += shares / shares.sum(axis=1, keepdims=True)
     mean: Floats = (total / node.shape[1]).astype(np.float32)
     return mean
 
