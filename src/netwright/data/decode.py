@@ -7,8 +7,8 @@ field as in training. The rule, in order:
     a file that is cut off. Of animations and many-page files the first picture counts.
 2.  JPEGs far larger than needed are decoded at 1/2, 1/4 or 1/8 scale, never below twice the size asked for.
 3.  The EXIF rotation is carried out.
-4.  16-bit values are divided by 257; palettes are looked up; CMYK, YCbCr and HSV become RGB; transparent parts are laid
-    on white.
+4.  16-bit grey values are divided by 257 (of 16-bit colours Pillow keeps the higher byte); palettes are looked up; CMYK,
+    YCbCr and HSV become RGB; transparent parts are laid on white, but for 16-bit grey.
 5.  One channel asked for: colour becomes grey by 0.299 R + 0.587 G + 0.114 B. Three: grey is repeated.
 6.  The picture is stretched to the height and width asked for; shrinking averages over all pixels (antialiased).
 """
