@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from netwright.core.measurement import Measurement
+from netwright.core.metrics import METRICS
 from netwright.experiment.outcome import outcome, read_history
 from netwright.experiment.settings import Settings
 from netwright.experiment.view import budget_in_words
@@ -27,10 +30,14 @@ def status_lines(folder: Path) -> list[str]:
     best = found["best"]
     if best is not None:
         values = [
-            measured(name, Measurement(entry["value"], entry["unit"], *(entry["interval"] or (None, None))))
-            for name, entry in best["measurements"].items()
-            if name in ("accuracy", "parameters", "latency", "auc")
+            f"{METRICS[name].title} {_said(name, best['measurements'][name])}"
+            for name in ("accuracy", "auc", "parameters", "latency")
+            if name in best["measurements"]
         ]
-        lines.append(f"best: trial {best['trial']}: {', '.join(values)} ({len(found['front'])} on the front)")
+        lines.append(f"best: trial {best['trial']}, {', '.join(values)} ({len(found['front'])} on the front)")
     lines.append(found["verdict"])
     return lines
+
+
+def _said(metric: str, entry: Mapping[str, Any]) -> str:
+    return measured(metric, Measurement(entry["value"], entry["unit"], *(entry["interval"] or (None, None))))
