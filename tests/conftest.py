@@ -6,6 +6,7 @@ Tests that the package ships carry the number in their name, because whoever run
 from __future__ import annotations
 
 import re
+from importlib import metadata
 
 import pytest
 
@@ -20,3 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers():
             if mark.name in ("fault", "attack"):
                 item.extra_keyword_matches.add(f"{mark.name}_{mark.args[0]:02d}")
+
+
+@pytest.fixture
+def onnxruntime_by_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where onnxruntime-gpu is installed in its place."""
+    version = metadata.version
+
+    def known(name: str) -> str:
+        if name == "onnxruntime":
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", known)

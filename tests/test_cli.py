@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -136,16 +135,8 @@ def test_doctor_examines_the_machine() -> None:
     assert call("doctor").out.startswith("netwright ")
 
 
-def test_doctor_knows_libraries_by_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where onnxruntime-gpu is installed in the place of onnxruntime."""
-    version = metadata.version
-
-    def known(name: str) -> str:
-        if name == "onnxruntime":
-            raise metadata.PackageNotFoundError(name)
-        return version(name)
-
-    monkeypatch.setattr(metadata, "version", known)
+@pytest.mark.usefixtures("onnxruntime_by_another_name")
+def test_doctor_knows_libraries_by_another_name() -> None:
     done = call("doctor", "--json")
     assert done.code == 0, done.err
     assert "onnxruntime" not in done.answer["libraries"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -32,18 +31,8 @@ def test_the_time_of_decoding_counts(pictures: Path, tmp_path: Path) -> None:
         assert opened.stopwatch.seconds >= 102.0
 
 
-def test_a_library_by_another_name_is_no_hindrance(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As where onnxruntime-gpu is installed in the place of onnxruntime."""
-    version = metadata.version
-
-    def known(name: str) -> str:
-        if name == "onnxruntime":
-            raise metadata.PackageNotFoundError(name)
-        return version(name)
-
-    monkeypatch.setattr(metadata, "version", known)
+@pytest.mark.usefixtures("onnxruntime_by_another_name")
+def test_a_library_by_another_name_is_no_hindrance(pictures: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         driver = opened_after(0.0, tmp_path / "run", pictures, stack).fact("driver")
     assert driver is not None

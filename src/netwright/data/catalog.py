@@ -88,8 +88,7 @@ def arrays_data(
     other data raise RunChanged and leave the folder as it was. Raises DataError.
     """
     pixels, values = np.asarray(images), np.asarray(labels)
-    if values.dtype.kind in "OT":
-        values = values.astype(object).astype(str)
+    values = _plain_text(values)
     parts = None if split is None else np.asarray(split)
     found = read_arrays("arrays", pixels, values, parts, classes)
     numbers = None if groups is None else _number_groups(np.asarray(groups), len(found.labels))
@@ -163,9 +162,13 @@ def _number_groups(groups: NDArray[Any], images: int) -> NDArray[np.int64]:
         raise DataError(
             f"groups must have one value for each of the {images:,} images, but the shape is {groups.shape}"
         )
-    return np.unique(groups.astype(object).astype(str) if groups.dtype.kind in "OT" else groups, return_inverse=True)[
-        1
-    ].astype(np.int64)
+    numbers = np.unique(_plain_text(groups), return_inverse=True)[1]
+    return numbers.astype(np.int64)
+
+
+def _plain_text(values: NDArray[Any]) -> NDArray[Any]:
+    """Objects and texts of any length as texts of one length, which can be sorted and hashed; others as they are."""
+    return values.astype(object).astype(str) if values.dtype.kind in "OT" else values
 
 
 def _reusable(folder: Path, request: dict[str, Any], expected: str | None) -> Dataset | None:

@@ -93,10 +93,6 @@ class Settings:
         """Objectives and limits, parsed."""
         return parse_goal(self.objectives or (), self.limits or ())
 
-    def same_objectives(self, other: Settings) -> bool:
-        """Whether both name the same objectives, in whatever words."""
-        return self.goal.objectives == other.goal.objectives
-
     @property
     def budget(self) -> Budget:
         """The bounds on time and trials."""
@@ -131,8 +127,10 @@ def resume(stored: Settings, given: Settings, *, allow_changed: bool) -> Setting
     refused = []
     for option in fields(Settings):
         old, new = getattr(stored, option.name), getattr(given, option.name)
-        if new is None or new == old or (option.name == "objectives" and stored.same_objectives(given)):
+        if new is None or new == old:
             continue
+        if option.name == "objectives" and stored.goal.objectives == given.goal.objectives:
+            continue  # the same in other words
         changes[option.name] = new
         if option.name not in FREE and not (option.name == "limits" and _tightened(old or (), new)):
             refused.append(f"{option.name} was {_said(old)} and is now {_said(new)}")
