@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -141,6 +142,27 @@ def test_a_later_stage_trains_nobody_again_for_no_longer(before: int, again: boo
     earlier = proposal("network 2", before, "final")
     bench.results[9] = Result("final", earlier, finished(9, 0.96, 3_000))
     assert ("network 2" in bench.planned()) == again
+
+
+def test_beyond_a_handful_a_finalist_must_leave_everyone_an_unhurried_training() -> None:
+    assert len(crowded(unhurried=0).planned()) == 8
+    assert len(crowded(unhurried=20).planned()) < 8
+
+
+def crowded(*, unhurried: int) -> Bench:
+    """Eight candidates, each with a place on the front, and time for all of them at ten epochs."""
+    bench = Bench(Budget(seconds=600))
+    bench.stages.ladder = replace(LADDER, unhurried=unhurried)
+    for trial in range(4, 12):
+        entry = entry_of(
+            GOAL,
+            proposal(f"network {trial}", 1, "mutation"),
+            finished(trial, 0.93 - trial / 1_000, 900 - trial * 50, 0.5),
+        )
+        assert entry is not None
+        bench.stages.desk.standings["search"].add(entry)
+    bench.spent = Spent(600 - 8 - 8 / 2 * 0.5 * 10 * MARGIN * 1.2, 1_000)
+    return bench
 
 
 def test_in_a_short_time_the_first_and_the_random_one_are_trained_for_less() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from netwright.core.events import Asked, Cancelled, Event, Failed, Finished, Lost, Retried, Started
+from netwright.core.events import Asked, Cancelled, Clock, Event, Failed, Finished, Lost, Retried, Started
 from netwright.core.job import Allowance, AttemptEvent, AttemptFailed, AttemptFinished, AttemptLost, Evaluated, Job
 from netwright.core.measurement import Measurement
 from netwright.core.trial import Fidelity, Proposal, TrialId
@@ -17,7 +17,7 @@ from netwright.executors.base import Executor
 from netwright.ledger.base import Ledger
 from netwright.ledger.memory import MemoryLedger
 from netwright.ledger.sqlite import SqliteLedger, read
-from netwright.loop import Loop
+from netwright.loop import TWINS_IN_A_ROW, Loop
 from netwright.strategies import Listed, make_strategy
 from netwright.testing.driving import GOAL, SPACE, toy_loop, toy_search
 from netwright.testing.toys import Grid, toy_costs
@@ -267,6 +267,11 @@ def test_a_wall_clock_that_jumps_moves_neither_the_budget_nor_the_order(
     assert len({entry.at for entry in stored}) > 10, "what the clock said is kept, for show"
 
 
+def asked_before_any_answer(ledger: Ledger) -> int:
+    kinds = [type(stored.event) for stored in ledger.replay()]
+    return kinds[: kinds.index(Finished)].count(Asked)
+
+
 @pytest.mark.parametrize(("candidates", "workers"), [(1, 2), (3, 4)])
 def test_fewer_candidates_than_workers_are_waited_for(tmp_path: Path, candidates: int, workers: int) -> None:
     turns = [0]
@@ -281,7 +286,55 @@ def test_fewer_candidates_than_workers_are_waited_for(tmp_path: Path, candidates
     loop.restore({"search": make_strategy("nsga2", Grid((candidates,)), GOAL, seed=0, costs=toy_costs, epochs=1)})
     assert loop.run(["search"], lambda loop: False).why == "exhausted"
     assert len(only(ledger, Started)) == candidates
+    assert asked_before_any_answer(ledger) <= candidates + TWINS_IN_A_ROW
     assert loop.book.counts["completed"] == loop.book.next_id - 1
+
+
+def test_a_space_whose_last_training_takes_long_is_not_exhausted_before_it_ends(tmp_path: Path) -> None:
+    """The other candidate is finished, and asked for again and again meanwhile."""
+    turns = [0]
+
+    def slow(jobs: dict[TrialId, Job]) -> list[AttemptEvent]:
+        turns[0] += 1
+        return [result(job) for job in jobs.values() if job.trial == 1 or turns[0] > 30]
+
+    ledger = MemoryLedger()
+    loop = toy_loop(tmp_path, ledger, Scripted(slow, workers=2))
+    loop.restore({"list": Stream([point(1), point(2), *[point(1)] * 3_000])})
+    assert loop.run(["list"], lambda loop: False).why == "done"
+    assert loop.book.counts["completed"] == loop.book.next_id - 1
+    assert len(only(ledger, Started)) == 2
+
+
+def test_an_answer_and_its_copies_are_one_write(tmp_path: Path) -> None:
+    class Writes(MemoryLedger):
+        def append(self, events: Sequence[Event]) -> int:
+            answers = [event.trial for event in events if isinstance(event, Finished)]
+            if answers:
+                written.append(answers)
+            return super().append(events)
+
+    written: list[list[TrialId]] = []
+    turns = [0]
+
+    def later(jobs: dict[TrialId, Job]) -> list[AttemptEvent]:
+        turns[0] += 1
+        return [result(job) for job in jobs.values()] if turns[0] > 5 else []
+
+    loop = toy_loop(tmp_path, Writes(), Scripted(later, workers=2))
+    loop.restore({"list": Stream([point(1)] * 3)})
+    loop.run(["list"], lambda loop: False)
+    assert written == [[1, 2, 3]]
+
+
+def test_the_clock_counts_what_is_under_way(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    loop = toy_loop(tmp_path, ledger, Scripted(lambda jobs: []))
+    loop.restore({"list": Listed("list", [point(1)])})
+    loop.run(["list"], lambda loop: bool(loop.began))
+    loop.began[1] -= 60
+    loop.tick(force=True)
+    assert [event.cpu_seconds for event in only(ledger, Clock) if isinstance(event, Clock)][-1] >= 60
 
 
 def test_a_budget_of_trials_is_kept_by_any_number_of_workers(tmp_path: Path) -> None:
