@@ -14,8 +14,9 @@ from netwright.core.task import TaskSpec
 from netwright.core.trial import Proposal, TrialId
 from netwright.spaces.catalog import CATALOG, make_space
 from netwright.spaces.shapes import costs
+from netwright.spaces.walk import SearchSpace
 from netwright.strategies import STRATEGIES, RandomSearch, RegularizedEvolution, Source, make_strategy
-from netwright.strategies.base import Costs, SearchSpace
+from netwright.strategies.base import Costs
 from netwright.strategies.population import Member, Result
 from netwright.testing.strategies import CHECKS, Make
 from netwright.testing.toys import Grid, Interval, Nested, toy_costs

@@ -11,6 +11,7 @@ from netwright.core.events import Asked, Failed, Finished
 from netwright.core.objective import parse_goal
 from netwright.core.seeding import stream
 from netwright.core.trial import Fidelity, Proposal
+from netwright.spaces.variation import mutate
 from netwright.strategies import RandomSearch, RegularizedEvolution, Strategy
 from netwright.strategies.population import beats
 from netwright.testing.simulate import Simulated, simulate
@@ -119,7 +120,7 @@ def test_ten_thousand_mutations_are_uniform() -> None:
     parent, rng = GRID.candidate((0, 1, 2, 3, 4, 0)), Random(0)
     counts: dict[tuple[int, int], int] = {}
     for _ in range(10_000):
-        point = GRID.point(GRID.mutate(parent, rng)[0])
+        point = GRID.point(mutate(GRID, parent, rng)[0])
         (slot,) = (i for i, option in enumerate(GRID.point(parent)) if point[i] != option)
         counts[slot, point[slot]] = counts.get((slot, point[slot]), 0) + 1
     expected = 10_000 / 24

@@ -16,7 +16,7 @@ from netwright.spaces.encoding import FromSlots, slots_of
 from netwright.spaces.keys import key
 from netwright.spaces.layers import DEEPEST_NESTING, LAYERS, Layer
 from netwright.spaces.recipe import Recipe
-from netwright.spaces.walk import Decider, Replay, Resolved, Sample, enumerate_walks, walk
+from netwright.spaces.walk import Decider, Record, Replay, Resolved, Sample, enumerate_walks, walk
 
 LARGEST_COUNT = 20_000
 """Spaces of more candidates than this are not enumerated to count the different ones."""
@@ -67,6 +67,12 @@ class Space:
     def walk(self, decider: Decider) -> Candidate:
         """The candidate that `decider` chooses."""
         return _candidate(walk(self.network, self.recipe, decider))
+
+    def choices(self, decisions: Mapping[str, Value]) -> dict[str, Choice]:
+        """The choice that each of these decisions answers, by address; raises CandidateError as `replay` does."""
+        met: dict[str, Choice] = {}
+        walk(self.network, self.recipe, Record(Replay(decisions), met))
+        return met
 
     def validate(self, candidate: Candidate) -> None:
         """Raise CandidateError unless the candidate is exactly what its decisions give in this space."""

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from netwright.core.candidate import Candidate, Value
 from netwright.spaces.choices import Choice, Optional, Repeat
-from netwright.spaces.space import Space
-from netwright.spaces.walk import Record, Replay, walk
+from netwright.spaces.walk import SearchSpace
 
 Kind = Literal["any", "add_layer", "remove_layer", "alter_layer", "toggle_skip", "alter_recipe"]
 
@@ -30,7 +29,7 @@ class Edit:
         return {"added": list(self.added), "removed": list(self.removed), "changed": list(self.changed)}
 
 
-def mutate(space: Space, parent: Candidate, rng: random.Random, kind: Kind = "any") -> tuple[Candidate, Edit]:
+def mutate(space: SearchSpace, parent: Candidate, rng: random.Random, kind: Kind = "any") -> tuple[Candidate, Edit]:
     """A child with one decision changed to another legal value, and what was changed.
 
     The decision is drawn evenly from those that can change, and its value evenly from the *other* options (numbers
@@ -39,8 +38,7 @@ def mutate(space: Space, parent: Candidate, rng: random.Random, kind: Kind = "an
     up to 20 times. A `kind` that finds nothing to change is taken as "any"; where the space has one candidate only,
     the child is its parent. Raises CandidateError when the parent is from another space.
     """
-    choices: dict[str, Choice] = {}
-    walk(space.network, space.recipe, Record(Replay(parent.decisions), choices))
+    choices = space.choices(parent.decisions)
     moves = _moves(parent.decisions, choices, kind) or _moves(parent.decisions, choices, "any")
     child = parent
     for _ in range(MOST_REDRAWS if moves else 0):
@@ -51,7 +49,7 @@ def mutate(space: Space, parent: Candidate, rng: random.Random, kind: Kind = "an
     return child, edit(parent, child)
 
 
-def crossover(space: Space, a: Candidate, b: Candidate, rng: random.Random) -> Candidate:
+def crossover(space: SearchSpace, a: Candidate, b: Candidate, rng: random.Random) -> Candidate:
     """A child of two parents: at each address the decision of one of them, at random where both have a legal one.
 
     The elements of a repeat come from one parent, as a list; where only one parent has a decision it is taken from

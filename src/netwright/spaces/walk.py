@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from netwright.core.candidate import Scalar, Value
+from netwright.core.candidate import Candidate, Scalar, Value
 from netwright.core.errors import CandidateError, SpaceError
 from netwright.spaces.choices import Choice, Choose, Optional, Repeat, Shared, Subset, subset
 from netwright.spaces.layers import Cell, Layer, Residual
@@ -23,6 +23,25 @@ class Decider(Protocol):
 
     def decide(self, address: str, choice: Choice) -> Value:
         """The value of the decision at `address`."""
+
+
+class SearchSpace(Protocol):
+    """What variation and strategies need of a space; `Space` has it, and so have the toys of `testing`."""
+
+    def walk(self, decider: Decider) -> Candidate:
+        """The candidate that `decider` chooses."""
+        ...
+
+    def choices(self, decisions: Mapping[str, Value]) -> dict[str, Choice]:
+        """The choice that each of a candidate's decisions answers, by address, in the order of the walk.
+
+        Raises CandidateError for decisions of another space.
+        """
+        ...
+
+    def sample(self, rng: random.Random) -> Candidate:
+        """One random candidate."""
+        ...
 
 
 @dataclass(slots=True)

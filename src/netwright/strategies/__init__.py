@@ -8,7 +8,8 @@ from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity
-from netwright.strategies.base import CostFunction, Costs, SearchSpace, Source, Strategy
+from netwright.spaces.walk import SearchSpace
+from netwright.strategies.base import CostFunction, Costs, Source, Strategy
 from netwright.strategies.halving import Halving
 from netwright.strategies.listed import Listed
 from netwright.strategies.nsga2 import NSGA2

@@ -29,18 +29,11 @@ from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal
 from netwright.core.seeding import stream
 from netwright.core.trial import Fidelity, Fresh, Proposal, Start, TrialId
+from netwright.spaces.walk import SearchSpace
 
 Told = Asked | Finished | Failed | Lost
 REDRAWS = 20
 """How often a proposal is drawn again while it repeats an earlier one or breaks a limit that arithmetic can check."""
-
-
-class SearchSpace(Protocol):
-    """What strategies need of a space; `spaces.Space` has it."""
-
-    def sample(self, rng: Random) -> Candidate:
-        """One random candidate."""
-        ...
 
 
 class Costs(Protocol):

@@ -21,8 +21,10 @@ from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.pareto import crowding
 from netwright.core.trial import Fidelity, Proposal, TrialId
-from netwright.strategies.base import CostFunction, SearchSpace, Strategy
-from netwright.strategies.operators import crossover, mutate
+from netwright.spaces.variation import crossover
+from netwright.spaces.walk import SearchSpace
+from netwright.strategies.base import CostFunction, Strategy
+from netwright.strategies.operators import mutate
 from netwright.strategies.population import FAILED, Member, better, common_epochs, result_of
 
 

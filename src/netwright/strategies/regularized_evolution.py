@@ -19,7 +19,8 @@ from netwright.core.errors import InputError
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
-from netwright.strategies.base import CostFunction, SearchSpace, Strategy
+from netwright.spaces.walk import SearchSpace
+from netwright.strategies.base import CostFunction, Strategy
 from netwright.strategies.operators import mutate
 from netwright.strategies.population import Member, beats, result_of
 

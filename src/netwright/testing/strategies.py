@@ -21,7 +21,8 @@ from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.seeding import stream
 from netwright.core.trial import Continue, Inherit, Proposal, TrialId
-from netwright.strategies.base import SearchSpace, Source, Told
+from netwright.spaces.walk import SearchSpace
+from netwright.strategies.base import Source, Told
 from netwright.testing.simulate import simulate
 
 Make = Callable[[SearchSpace, Goal, int], Source]

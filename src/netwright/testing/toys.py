@@ -1,4 +1,4 @@
-"""Toy search problems with known optima: tiny spaces that bring their own variation, and their scores.
+"""Toy search problems with known optima: tiny spaces without networks, and their scores.
 
 A `Grid` has independent categorical decisions. On it stand `T201`, a table the size of NAS-Bench-201 with
 interactions between slots and frozen noise, and `Bits`, counting ones with fresh noise (appendix C of the paper on
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from random import Random
 
 from netwright.core.candidate import Architecture, Candidate, Value
-from netwright.core.errors import CandidateError
 from netwright.core.measurement import Measurement
+from netwright.spaces.choices import Choice, choose, real
+from netwright.spaces.walk import Decider, Record, Replay, Sample
 
 Decisions = dict[str, Value]
 
@@ -43,11 +44,35 @@ def toy_costs(architecture: Architecture) -> ToyCosts:
     return ToyCosts(parameters, 10 * parameters)
 
 
-class Grid:
+class Toy:
+    """A space without a network: its walk is all there is."""
+
+    def walk(self, decider: Decider) -> Candidate:
+        """The candidate that `decider` chooses."""
+        raise NotImplementedError
+
+    def choices(self, decisions: Mapping[str, Value]) -> dict[str, Choice]:
+        """The choice that each of these decisions answers, by address."""
+        met: dict[str, Choice] = {}
+        self.walk(Record(Replay(decisions), met))
+        return met
+
+    def sample(self, rng: Random) -> Candidate:
+        """Every decision evenly over its values."""
+        return self.walk(Sample(rng))
+
+
+class Grid(Toy):
     """Independent categorical decisions: `sizes[i]` options at slot i."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self.sizes = tuple(sizes)
+        self._choices: dict[str, Choice] = {
+            f"slot/{slot}": choose(*range(size)) for slot, size in enumerate(self.sizes)
+        }
+
+    def walk(self, decider: Decider) -> Candidate:
+        return toy_candidate({address: decider.decide(address, choice) for address, choice in self._choices.items()})
 
     def candidate(self, point: Sequence[int]) -> Candidate:
         """The candidate of a tuple of option indices."""
@@ -58,79 +83,29 @@ class Grid:
         """The inverse of `candidate`."""
         return tuple(candidate.decisions.values())  # type: ignore[arg-type]
 
-    def sample(self, rng: Random) -> Candidate:
-        """Uniform."""
-        return self.candidate([rng.randrange(size) for size in self.sizes])
 
-    def mutate(self, parent: Candidate, rng: Random, kind: str = "any") -> tuple[Candidate, None]:
-        """One slot gets another option. There is only the kind `any`."""
-        slots = [slot for slot, size in enumerate(self.sizes) if size > 1]
-        if kind != "any" or not slots:
-            raise CandidateError(f"there is nothing of kind {kind} to change")
-        slot = rng.choice(slots)
-        point = list(self.point(parent))
-        point[slot] = (point[slot] + rng.randrange(1, self.sizes[slot])) % self.sizes[slot]
-        return self.candidate(point), None
-
-    def crossover(self, a: Candidate, b: Candidate, rng: Random) -> Candidate:
-        """Each slot from `a` or `b`."""
-        return self.candidate([rng.choice(pair) for pair in zip(self.point(a), self.point(b), strict=True)])
-
-
-class Interval:
+class Interval(Toy):
     """`dimensions` real decisions between 0 and 1."""
 
     def __init__(self, dimensions: int = 3) -> None:
         self.dimensions = dimensions
 
-    def sample(self, rng: Random) -> Candidate:
-        """Uniform."""
-        return toy_candidate({f"x/{i}": rng.random() for i in range(self.dimensions)})
-
-    def mutate(self, parent: Candidate, rng: Random, kind: str = "any") -> tuple[Candidate, None]:
-        """One decision is drawn anew. There is only the kind `any`."""
-        if kind != "any":
-            raise CandidateError(f"there is nothing of kind {kind} to change")
-        return toy_candidate({**parent.decisions, f"x/{rng.randrange(self.dimensions)}": rng.random()}), None
-
-    def crossover(self, a: Candidate, b: Candidate, rng: Random) -> Candidate:
-        """Each decision from `a` or `b`."""
-        return toy_candidate(
-            {address: rng.choice((value, b.decisions[address])) for address, value in a.decisions.items()}
-        )
+    def walk(self, decider: Decider) -> Candidate:
+        unit = real(0.0, 1.0)
+        return toy_candidate({f"x/{i}": decider.decide(f"x/{i}", unit) for i in range(self.dimensions)})
 
 
-class Nested:
+class Nested(Toy):
     """A binary tree of `depth` decisions: each answer opens another question, so that addresses come and go."""
 
     def __init__(self, depth: int = 6) -> None:
         self.depth = depth
 
-    def sample(self, rng: Random) -> Candidate:
-        """Uniform over leaves."""
-        return self._replay({}, rng)
-
-    def mutate(self, parent: Candidate, rng: Random, kind: str = "any") -> tuple[Candidate, None]:
-        """One answer is turned over; what it opens is drawn at random."""
-        if kind != "any":
-            raise CandidateError(f"there is nothing of kind {kind} to change")
-        address = rng.choice(list(parent.decisions))
-        return self._replay({**parent.decisions, address: 1 - int(parent.decisions[address])}, rng), None  # type: ignore[arg-type]
-
-    def crossover(self, a: Candidate, b: Candidate, rng: Random) -> Candidate:
-        """Each answer from `a` or `b` where both have one, else from whichever has it."""
-        answers = {**a.decisions, **b.decisions}
-        shared = a.decisions.keys() & b.decisions.keys()
-        answers.update(
-            {address: rng.choice((a.decisions[address], b.decisions[address])) for address in sorted(shared)}
-        )
-        return self._replay(answers, rng)
-
-    def _replay(self, answers: Mapping[str, Value], rng: Random) -> Candidate:
+    def walk(self, decider: Decider) -> Candidate:
         decisions: Decisions = {}
-        address = "q"
+        address, question = "q", choose(0, 1)
         for _ in range(self.depth):
-            decisions[address] = answers[address] if address in answers else rng.randrange(2)
+            decisions[address] = decider.decide(address, question)
             address += f"/{decisions[address]}"
         return toy_candidate(decisions)
 
