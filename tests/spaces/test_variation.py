@@ -1,4 +1,4 @@
-"""Mutation changes one decision to another value; crossover takes each from a parent."""
+"""Mutation changes one decision to another value; neighbours are all of these; crossover takes each from a parent."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
-from netwright.spaces.choices import choose, integer, optional, real, repeat, subset
+from netwright.core.task import TaskSpec
+from netwright.spaces.catalog import make_space
+from netwright.spaces.catalog.nasbench201 import code_of, codes, decisions_of
+from netwright.spaces.choices import LARGEST_HANDFUL, NEARBY_DRAWS, choose, integer, optional, real, repeat, subset
 from netwright.spaces.layers import Conv, Identity, Pool, Zero
 from netwright.spaces.recipe import Recipe
 from netwright.spaces.space import Space
-from netwright.spaces.variation import crossover, edit, mutate
+from netwright.spaces.variation import crossover, edit, mutate, neighbours
 from tests.spaces.spaces import ENDLESS, FINITE, SUBSET
 
 ALL = {**FINITE, "endless": ENDLESS}
@@ -162,6 +165,111 @@ def test_a_subset_swaps_one_member():
     assert subset(2, 2).alternative("", ("0", "1"), rng) == ("0", "1")
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(ALL)), st.integers(0, 2**32))
+def test_neighbours_are_valid_and_each_is_given_once_and_never_the_parent(name, seed):
+    rng = random.Random(seed)
+    parent = ALL[name].sample(rng)
+    found = list(neighbours(ALL[name], parent, random.Random(seed)))
+    assert found
+    for neighbour in found:
+        ALL[name].validate(neighbour)
+        changed = edit(parent, neighbour)
+        assert changed.added or changed.removed or changed.changed
+    identities = [(neighbour.key, sorted(neighbour.recipe.items())) for neighbour in (parent, *found)]
+    assert all(identity not in identities[:index] for index, identity in enumerate(identities))
+    assert list(neighbours(ALL[name], parent, random.Random(seed))) == found
+
+
+def test_neighbours_are_what_mutation_reaches():
+    for name in ("flat", "cell", "inputs", "recipes"):
+        space = FINITE[name]
+        parent = space.sample(random.Random(1))
+        mutants = {mutate(space, parent, random.Random(seed))[0].key for seed in range(400)}
+        drawn = (neighbours(space, parent, random.Random(seed)) for seed in range(40))
+        assert {neighbour.key for found in drawn for neighbour in found} == mutants
+
+
+def test_neighbours_come_in_random_order_and_as_they_are_taken():
+    space = FINITE["flat"]
+    parent = space.sample(random.Random(0))
+    firsts = Counter(next(neighbours(space, parent, random.Random(seed))).key for seed in range(300))
+    assert len(firsts) == 3 and min(firsts.values()) > 60
+
+
+NASBENCH201 = make_space("nasbench201", TaskSpec((3, 32, 32), ("a", "b"), (0.5,) * 3, (0.25,) * 3))
+
+
+@pytest.mark.parametrize("code", ["123431", "343434", "000000", "303101"])
+def test_a_cell_of_nasbench201_has_24_changes_of_one_edge(code):
+    parent = NASBENCH201.replay(decisions_of(code))
+    changes = [other for other in codes() if sum(a != b for a, b in zip(code, other, strict=True)) == 1]
+    keys = {NASBENCH201.replay(decisions_of(other)).key for other in changes} - {parent.key}
+    found = list(neighbours(NASBENCH201, parent, random.Random(0)))
+    assert len(changes) == 24
+    assert {code_of(neighbour.decisions) for neighbour in found} <= set(changes)
+    assert len(found) == len(keys) and {neighbour.key for neighbour in found} == keys
+    if code == "343434":
+        assert len(found) == 24
+
+
+def test_changes_on_dead_edges_are_no_neighbours():
+    space = Space([Conv(8), choose(dead=[Conv(8, kernel=choose(3, 5, 7)), Zero()], live=Identity()), Identity()])
+    lifeless = space.replay({"network/1": "dead", "network/1/dead/0/kernel": 3})
+    (only,) = neighbours(space, lifeless, random.Random(0))
+    assert only.decisions == {"network/1": "live"}
+
+
+def test_a_neighbour_keeps_what_it_can_and_draws_what_is_new():
+    space = FINITE["parts"]
+    parent = space.replay({"network/1": "Conv", "network/1/Conv/kernel": 5})
+    drawn = [list(neighbours(space, parent, random.Random(seed))) for seed in range(20)]
+    assert {len(found) for found in drawn} == {3}
+    expanded = [n.decisions for found in drawn for n in found if n.decisions["network/1"] == "MBConv"]
+    assert {decisions["network/1/MBConv/expand"] for decisions in expanded} == {3, 6}
+
+
+def test_a_repeat_loses_each_element_or_gets_one_at_each_place():
+    parent = STRUCTURE.replay(
+        {**STRUCTURE.sample(random.Random(0)).decisions, "network/1": ("#a", "#b"), **_element("#a"), **_element("#b")}
+    )
+    choice = STRUCTURE.choices(parent.decisions)["network/1"]
+    values = choice.nearby("network/1", ("#a", "#b"), random.Random(0))
+    places = [tuple(name if name in ("#a", "#b") else "new" for name in value) for value in values]
+    assert places == [("#b",), ("#a",), ("new", "#a", "#b"), ("#a", "new", "#b"), ("#a", "#b", "new")]
+    assert all(len(value) == 2 for value in choice.nearby("", ("#a",), random.Random(0)))
+    assert all(len(value) == 3 for value in choice.nearby("", ("#a", "#b", "#c", "#d"), random.Random(0)))
+
+
+def test_what_is_near_each_kind_of_choice():
+    rng = random.Random(0)
+    assert choose(1, True, "a").nearby("", 1, rng) == [True, "a"]
+    assert optional(Pool()).nearby("", False, rng) == [True]
+    assert integer(1, LARGEST_HANDFUL).nearby("", 3, rng) == [n for n in range(1, LARGEST_HANDFUL + 1) if n != 3]
+    assert sorted(SUBSET.nearby("", ("a", "c"), rng)) == [("a", "b"), ("a", "d"), ("b", "c"), ("c", "d")]
+    for _ in range(50):
+        widths = integer(8, 128, log=True).nearby("", 64, rng)
+        assert 1 <= len(widths) <= NEARBY_DRAWS and all(32 <= width <= 128 and width != 64 for width in widths)
+        rates = real(0.01, 1.0, log=True).nearby("", 0.1, rng)
+        assert len(rates) == NEARBY_DRAWS and all(0.05 <= rate <= 0.2 for rate in rates)
+
+
+@pytest.mark.parametrize(
+    ("choice", "value"),
+    [
+        (choose(3), 3),
+        (integer(2, 2), 2),
+        (real(0.5, 0.5), 0.5),
+        (repeat(Pool(), 2, 2), ("#a", "#b")),
+        (repeat(Pool(), 0, 0), ()),
+        (subset(2, 2), ("0", "1")),
+        (subset(0, 2), ()),
+    ],
+)
+def test_nothing_is_near_the_only_value(choice, value):
+    assert choice.nearby("", value, random.Random(0)) == []
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(ALL)), st.integers(0, 2**32))
 def test_crossover_gives_a_valid_child_of_its_parents_decisions(name, seed):
@@ -200,3 +308,5 @@ def test_a_parent_from_another_space_is_refused():
     parent = Candidate("network", None, {}, {"network/0/width": 8})
     with pytest.raises(CandidateError, match="another space"):
         mutate(FINITE["flat"], parent, random.Random(0))
+    with pytest.raises(CandidateError, match="another space"):
+        list(neighbours(FINITE["flat"], parent, random.Random(0)))

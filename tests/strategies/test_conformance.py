@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 
 import pytest
@@ -44,10 +45,15 @@ def test_conformance(name: str, rungs: str, space: str, check: str) -> None:
 TASK = TaskSpec((1, 28, 28), tuple("0123456789"), (0.29,), (0.35,))
 
 
+def combinations() -> Iterator[object]:
+    """Every strategy, plain and under halving, on every registered space; a model learns on one in everyday's tests."""
+    for name, rungs, space in product(STRATEGIES, RUNGS, CATALOG):
+        slow = STRATEGIES[name].kind == "model" and (rungs, space) != ("flat", "chain")
+        yield pytest.param(name, rungs, space, marks=pytest.mark.long if slow else (), id=f"{name}-{rungs}-{space}")
+
+
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("space", CATALOG)
-@pytest.mark.parametrize("rungs", RUNGS)
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize(("name", "rungs", "space"), list(combinations()))
 def test_conformance_on_registered_spaces(name: str, rungs: str, space: str, check: str) -> None:
     def make(space: SearchSpace, goal: Goal, seed: int) -> Source:
         return make_strategy(name, space, goal, seed=seed, costs=network_costs, epochs=9, rungs=RUNGS[rungs])

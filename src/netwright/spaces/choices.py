@@ -19,6 +19,12 @@ LONGEST_REPEAT = 1_000
 LARGEST_ENUMERATION = 100_000
 """Choices with more values than this count as continuous when a space is enumerated."""
 
+LARGEST_HANDFUL = 8
+"""Whole numbers of a range with more values than this are drawn nearby, not all tried, as neighbours of one of them."""
+
+NEARBY_DRAWS = 2
+"""How many numbers are drawn as neighbours of one where there are too many to try."""
+
 
 class Choice:
     """Base of all choices. What a decision may hold, how it is drawn, and which other values it may take."""
@@ -31,6 +37,13 @@ class Choice:
 
     def alternative(self, address: str, value: Value, rng: random.Random) -> Value:
         """Another legal value than `value`, at random; `value` itself where there is no other."""
+        raise NotImplementedError
+
+    def nearby(self, address: str, value: Value, rng: random.Random) -> list[Value]:
+        """The legal values one step from `value`: all others, or where numbers are too many, `NEARBY_DRAWS` of them.
+
+        A repeat gets or loses one element at any place, a subset swaps one name for another.
+        """
         raise NotImplementedError
 
     def values(self, address: str) -> Iterator[Value]:
@@ -70,6 +83,9 @@ class Choose(Choice):
         others = [label for label in self.labels if not same(label, value)]
         return rng.choice(others) if others else value
 
+    def nearby(self, address: str, value: Value, rng: random.Random) -> list[Value]:
+        return [label for label in self.labels if not same(label, value)]
+
     def values(self, address: str) -> Iterator[Value]:
         return iter(self.labels)
 
@@ -104,6 +120,11 @@ class Integer(Choice):
             return moved
         return moved + 1 if moved == self.low or (moved < self.high and rng.random() < 0.5) else moved - 1
 
+    def nearby(self, address: str, value: Value, rng: random.Random) -> list[Value]:
+        if self.high - self.low < LARGEST_HANDFUL:
+            return [other for other in range(self.low, self.high + 1) if other != value]
+        return _drawn_nearby(self, address, value, rng)
+
     def values(self, address: str) -> Iterator[Value]:
         return iter(range(self.low, self.high + 1))
 
@@ -131,6 +152,9 @@ class Real(Choice):
 
     def alternative(self, address: str, value: Value, rng: random.Random) -> Value:
         return _perturb(float(_number(value)), self.low, self.high, self.log, rng)
+
+    def nearby(self, address: str, value: Value, rng: random.Random) -> list[Value]:
+        return _drawn_nearby(self, address, value, rng)
 
     def values(self, address: str) -> Iterator[Value]:
         raise SpaceError("has infinitely many values and cannot be enumerated", address)
@@ -166,16 +190,27 @@ class Repeat(Choice):
             grow = rng.random() < 0.5
         return self.added(address, value, rng) if grow else self.removed(value, rng) if shrink else value
 
+    def nearby(self, address: str, value: Value, rng: random.Random) -> list[Value]:
+        length = len(_ids(value))
+        removals = [self._without(value, position) for position in range(length)] if length > self.low else []
+        if length == self.high:
+            return removals
+        return removals + [self._inserted(address, value, position, rng) for position in range(length + 1)]
+
     def added(self, address: str, value: Value, rng: random.Random) -> Value:
         """One element more, at a random position."""
-        ids = _ids(value)
-        position = rng.randint(0, len(ids))
-        return (*ids[:position], fresh_id(address, position, ids, rng), *ids[position:])
+        return self._inserted(address, value, rng.randint(0, len(_ids(value))), rng)
 
     def removed(self, value: Value, rng: random.Random) -> Value:
         """One element less."""
+        return self._without(value, rng.randrange(len(_ids(value))))
+
+    def _inserted(self, address: str, value: Value, position: int, rng: random.Random) -> Value:
         ids = _ids(value)
-        position = rng.randrange(len(ids))
+        return (*ids[:position], fresh_id(address, position, ids, rng), *ids[position:])
+
+    def _without(self, value: Value, position: int) -> Value:
+        ids = _ids(value)
         return ids[:position] + ids[position + 1 :]
 
     def of_length(self, address: str, length: int) -> Value:
@@ -218,6 +253,9 @@ class Optional(Choice):
     def alternative(self, address: str, value: Value, rng: random.Random) -> Value:
         return not value
 
+    def nearby(self, address: str, value: Value, rng: random.Random) -> list[Value]:
+        return [not value]
+
     def values(self, address: str) -> Iterator[Value]:
         return iter((False, True))
 
@@ -250,6 +288,11 @@ class Subset(Choice):
             return value
         out = rng.choice(chosen)
         return self._ordered([*(name for name in chosen if name != out), rng.choice(others)])
+
+    def nearby(self, address: str, value: Value, rng: random.Random) -> list[Value]:
+        chosen = _ids(value)
+        others = [name for name in self.of if name not in chosen]
+        return [self._ordered([*(name for name in chosen if name != out), into]) for out in chosen for into in others]
 
     def values(self, address: str) -> Iterator[Value]:
         return itertools.combinations(self.of, self.k)
@@ -404,6 +447,12 @@ def _perturb(value: float, low: float, high: float, log: bool, rng: random.Rando
         return _log_uniform(max(low, value / 2), min(high, value * 2), rng)
     width = (high - low) / 4
     return rng.uniform(max(low, value - width), min(high, value + width))
+
+
+def _drawn_nearby(choice: Choice, address: str, value: Value, rng: random.Random) -> list[Value]:
+    """A few other values near `value`, each once."""
+    drawn = (choice.alternative(address, value, rng) for _ in range(NEARBY_DRAWS))
+    return [other for other in dict.fromkeys(drawn) if other != value]
 
 
 def _number(value: Value) -> float:

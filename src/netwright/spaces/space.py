@@ -28,7 +28,7 @@ class Space:
     `network` is a layer, a list (or a dict of named parts) of layers and choices, nested to any depth. The stem and
     everything up to the last features is described; the classifier head is added for the task. `reference` is a
     (network, recipe) without choices: the hand-made network of the same family that a search is compared with.
-    `starts` are candidates known to be good, each as the values of its slots (`spaces.encoding`): evolution begins
+    `starts` are candidates known to be good, each as the values of its slots (`spaces.encoding`): a search begins
     there. Raises SpaceError naming the address of a part that cannot be read.
     """
 

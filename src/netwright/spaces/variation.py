@@ -1,13 +1,17 @@
-"""Children: a mutation is a replay with one decision changed, a crossover a replay with two sources."""
+"""Children: a mutation is a replay with one decision changed, a crossover a replay with two sources.
+
+Neighbours are all the mutations of one candidate.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from netwright.core.candidate import Candidate, Value
+from netwright.core.candidate import Candidate, Value, canonical_json
+from netwright.core.errors import CandidateError
 from netwright.spaces.choices import Choice, Optional, Repeat
 from netwright.spaces.walk import SearchSpace
 
@@ -47,6 +51,32 @@ def mutate(space: SearchSpace, parent: Candidate, rng: random.Random, kind: Kind
         if child.key != parent.key or child.recipe != parent.recipe:
             break
     return child, edit(parent, child)
+
+
+def neighbours(space: SearchSpace, parent: Candidate, rng: random.Random) -> Iterator[Candidate]:
+    """Every candidate one decision away (`Choice.nearby`), in random order; each network with its recipe once.
+
+    The parent is not among them, nor what is the same as it (the change was on a dead edge), nor what has no key
+    (too symmetric). All other decisions are kept where they are still legal; those that come to exist are drawn, once
+    a neighbour. They are worked out as they are taken: only as many as are needed are paid for. Raises CandidateError
+    when the parent is from another space.
+    """
+    choices = space.choices(parent.decisions)
+    changes = [
+        (address, value)
+        for address, choice in choices.items()
+        for value in choice.nearby(address, parent.decisions[address], rng)
+    ]
+    rng.shuffle(changes)
+    met = {_identity(parent)}
+    for address, value in changes:
+        try:
+            child = space.walk(_Changed(parent.decisions, address, value, rng))
+        except CandidateError:
+            continue
+        if _identity(child) not in met:
+            met.add(_identity(child))
+            yield child
 
 
 def crossover(space: SearchSpace, a: Candidate, b: Candidate, rng: random.Random) -> Candidate:
@@ -148,6 +178,11 @@ def _places(decisions: Mapping[str, Value]) -> dict[str, Value]:
         else:
             places[address] = value
     return places
+
+
+def _identity(candidate: Candidate) -> tuple[str, str]:
+    """Which network, with which recipe."""
+    return candidate.key, canonical_json(dict(candidate.recipe))
 
 
 def _equal(a: Value, b: Value) -> bool:

@@ -126,16 +126,20 @@ class Strategy(Source):
         a repeated one, then the smaller violation. A draw that raises CandidateError is drawn again, too.
         """
         drawn: set[bytes] = set()
+        yield from self._starts_left(drawn)
+        for rng in self.streams(len(drawn)):
+            proposal, identity = self._best_draw(draw, rng, drawn)
+            drawn.add(identity)
+            yield proposal
+
+    def _starts_left(self, drawn: set[bytes]) -> Iterator[Proposal]:
+        """Those of the starts that were not proposed yet; what is given is added to `drawn`."""
         for candidate in self.starts:
             start = self.propose(candidate, origin="start")
             identity = bytes.fromhex(start.identity())
             if identity not in self.seen and identity not in drawn:
                 drawn.add(identity)
                 yield start
-        for rng in self.streams(len(drawn)):
-            proposal, identity = self._best_draw(draw, rng, drawn)
-            drawn.add(identity)
-            yield proposal
 
     def _best_draw(self, draw: Callable[[Random], Proposal], rng: Random, drawn: set[bytes]) -> tuple[Proposal, bytes]:
         best, least = None, (True, inf)

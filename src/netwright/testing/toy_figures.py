@@ -18,7 +18,16 @@ from netwright.core.measurement import Measurement
 from netwright.core.objective import parse_goal
 from netwright.core.pareto import front
 from netwright.core.trial import Continue, Fidelity, Proposal
-from netwright.strategies import NSGA2, Halving, RandomSearch, RegularizedEvolution, Source
+from netwright.strategies import (
+    NSGA2,
+    Halving,
+    LocalSearch,
+    RandomSearch,
+    RegularizedEvolution,
+    Source,
+    SteepestLocalSearch,
+    TournamentEvolution,
+)
 from netwright.testing.simulate import Simulated, simulate
 from netwright.testing.toys import T201, Grid, hypervolume, measured, power_curve, toy_costs
 
@@ -50,9 +59,20 @@ def one_objective(table: T201, seeds: int) -> list[Row]:
             table, ONE, seed=seed, costs=toy_costs, population=population, sample=sample
         )
 
+    def tournaments(population: int) -> Callable[[int], Source]:
+        return lambda seed: TournamentEvolution(table, ONE, seed=seed, costs=toy_costs, population=population)
+
+    def climbing(kind: type[LocalSearch], starts_drawn: int) -> Callable[[int], Source]:
+        return lambda seed: kind(table, ONE, seed=seed, costs=toy_costs, starts_drawn=starts_drawn)
+
     rows = [("random", scores(lambda seed: RandomSearch(table, ONE, seed=seed, costs=toy_costs)))]
     for population, sample in ((10, 3), (10, 5), (16, 5), (20, 5), (20, 10), (50, 10)):
         rows.append((f"evolution P{population} S{sample}", scores(evolution(population, sample))))
+    for population in (10, 16, 20, 50):
+        rows.append((f"tournaments P{population}", scores(tournaments(population))))
+    for kind in (LocalSearch, SteepestLocalSearch):
+        for starts_drawn in (1, 10, 20):
+            rows.append((f"{kind.name}, starts_drawn {starts_drawn}", scores(climbing(kind, starts_drawn))))
     return rows
 
 

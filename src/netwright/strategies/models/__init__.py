@@ -1,0 +1,1 @@
+"""Models of results: arrays in, predictions out. They know no candidates, trials or strategies."""

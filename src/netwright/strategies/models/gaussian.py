@@ -1,0 +1,152 @@
+"""A Gaussian process over rows of categories and numbers, any of which may be inactive. Exact, for some hundred rows.
+
+Rasmussen, Williams, "Gaussian Processes for Machine Learning", MIT Press 2006, chapters 2 and 5. The kernel is
+exp(-sum_d w_d [x_d != y_d]) over categories times Matérn 5/2 over numbers, one weight a column. An inactive category
+is one more category; an inactive number is as far from every active one as the ends of the range are from each other
+(after Swersky et al., "Raiders of the Lost Architecture", arXiv 1409.4011).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
+
+Array = NDArray[np.float64]
+EXPECTED_DISTANCE = 2.0
+"""What the weights make of the mean distance of two rows before any fit, however many columns there are."""
+EXPECTED_NOISE = 0.05
+SMALLEST_NOISE = 1e-3
+PRIOR_SD = 1.0
+"""Standard deviation of the logarithms of weights and noise around what is expected."""
+STEPS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """`categories` (rows, columns), codes from 0, -1 inactive; `numbers` (rows, columns) within 0 … 1, NaN inactive."""
+
+    categories: NDArray[np.int64]
+    numbers: Array
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    @property
+    def columns(self) -> int:
+        """Of both kinds together."""
+        return int(self.categories.shape[1] + self.numbers.shape[1])
+
+    def with_(self, others: Rows) -> Rows:
+        """These rows and `others` below them."""
+        return Rows(np.vstack([self.categories, others.categories]), np.vstack([self.numbers, others.numbers]))
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """`weights` (columns), categories first, and the variance of the noise; the variance of the process is 1."""
+
+    weights: Array
+    noise: float
+
+    @classmethod
+    def expected(cls, rows: Rows) -> Kernel:
+        """What is assumed before anything was observed: equal weights that fit the spread of `rows`."""
+        mean = float(_differences(rows).mean(axis=(1, 2)).sum()) if len(rows) else 0.0
+        return cls(np.full(rows.columns, EXPECTED_DISTANCE / mean if mean > 0 else 1.0), EXPECTED_NOISE)
+
+    def covariance(self, a: Rows, b: Rows) -> Array:
+        """(rows of a, rows of b), 1 for equal rows."""
+        split = a.categories.shape[1]
+        exponent = np.zeros((len(a), len(b)))
+        for column, weight in enumerate(self.weights[:split]):
+            exponent += weight * (a.categories[:, column, None] != b.categories[None, :, column])
+        squares = np.zeros((len(a), len(b)))
+        for column, weight in enumerate(self.weights[split:]):
+            squares += weight * _squared_distance(a.numbers[:, column], b.numbers[:, column])
+        return np.exp(-exponent) * _matern(squares)[0]
+
+
+class GaussianProcess:
+    """The posterior after `targets` (rows) of mean 0 and variance about 1 were observed at `rows`."""
+
+    def __init__(self, rows: Rows, targets: Array, kernel: Kernel) -> None:
+        self.rows = rows
+        self.targets = targets
+        self.kernel = kernel
+        covariance = kernel.covariance(rows, rows)
+        covariance[np.diag_indices(len(rows))] += kernel.noise
+        self._factor = cho_factor(covariance, lower=True)
+        self._weighted = cho_solve(self._factor, targets)
+
+    def predict(self, rows: Rows) -> tuple[Array, Array]:
+        """Mean and standard deviation (rows each) of the process, without noise."""
+        across = self.kernel.covariance(self.rows, rows)
+        mean = across.T @ self._weighted
+        explained = solve_triangular(self._factor[0], across, lower=True)
+        return mean, np.sqrt(np.maximum(1.0 - (explained**2).sum(axis=0), 1e-12))
+
+    def believing(self, rows: Rows) -> GaussianProcess:
+        """The process as if `rows` had been observed at their predicted means (the "kriging believer")."""
+        believed = np.append(self.targets, self.predict(rows)[0])
+        return GaussianProcess(self.rows.with_(rows), believed, self.kernel)
+
+
+def fit(rows: Rows, targets: Array) -> Kernel:
+    """The kernel that is most probable after `targets`, by L-BFGS from what is expected."""
+    start = Kernel.expected(rows)
+    expected = np.log(np.append(start.weights, start.noise))
+    differences = _differences(rows)
+    split = rows.categories.shape[1]
+
+    def loss(logs: Array) -> tuple[float, Array]:
+        value, gradient = _negative_log_likelihood(differences, split, targets, np.exp(logs))
+        away = (logs - expected) / PRIOR_SD
+        return value + 0.5 * float(away @ away), gradient + away / PRIOR_SD
+
+    bounds = [(low - 5.0, low + 5.0) for low in expected[:-1]] + [(np.log(SMALLEST_NOISE), 0.0)]
+    found = minimize(loss, expected, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS})
+    best = np.exp(found.x)
+    return Kernel(best[:-1], float(best[-1]))
+
+
+def _negative_log_likelihood(differences: Array, split: int, targets: Array, values: Array) -> tuple[float, Array]:
+    """And its gradient by the logarithms of `values` (weights, then noise). `differences` (columns, rows, rows)."""
+    weights, noise = values[:-1], values[-1]
+    categorical = np.exp(-np.tensordot(weights[:split], differences[:split], axes=1))
+    numeric, slope = _matern(np.tensordot(weights[split:], differences[split:], axes=1))
+    covariance = categorical * numeric
+    noisy = covariance + noise * np.eye(len(targets))
+    factor = cho_factor(noisy, lower=True)
+    weighted = cho_solve(factor, targets)
+    value = 0.5 * float(targets @ weighted) + float(np.log(np.diag(factor[0])).sum())
+    inner = 0.5 * (cho_solve(factor, np.eye(len(targets))) - np.outer(weighted, weighted))
+    by_category = np.tensordot(differences[:split], -inner * covariance, axes=2)
+    by_number = np.tensordot(differences[split:], inner * categorical * slope, axes=2)
+    return value, np.concatenate([by_category, by_number, [np.trace(inner)]]) * values
+
+
+def _differences(rows: Rows) -> Array:
+    """(columns, rows, rows): 0 or 1 between categories, squared distances between numbers."""
+    codes, numbers = rows.categories, rows.numbers
+    unequal = [(column[:, None] != column[None, :]).astype(float) for column in codes.T]
+    squares = [_squared_distance(column, column) for column in numbers.T]
+    return np.array(unequal + squares).reshape(rows.columns, len(rows), len(rows))
+
+
+def _squared_distance(a: Array, b: Array) -> Array:
+    """(a, b) on a sixth of a circle around the point of the inactive, so that it is 1 from all, and so are the ends."""
+    inactive = np.isnan(a)[:, None], np.isnan(b)[None, :]
+    arc = np.pi / 3 * np.abs(np.nan_to_num(a)[:, None] - np.nan_to_num(b)[None, :])
+    distance = (2.0 * np.sin(arc / 2.0)) ** 2
+    return np.where(inactive[0] & inactive[1], 0.0, np.where(inactive[0] | inactive[1], 1.0, distance))
+
+
+def _matern(squares: Array) -> tuple[Array, Array]:
+    """Matérn 5/2 of squared distances, and its derivative by them."""
+    s = np.sqrt(5.0 * squares)
+    decay = np.exp(-s)
+    return (1.0 + s + s**2 / 3.0) * decay, -5.0 / 6.0 * (1.0 + s) * decay

@@ -1,0 +1,44 @@
+"""What an acquisition function likes best, in any space: random candidates, then generations of mutations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from netwright.core.candidate import Candidate
+from netwright.spaces.walk import SearchSpace
+from netwright.strategies.operators import mutate
+
+Gains = Callable[[Sequence[Candidate]], Sequence[float]]
+"""How much each of some candidates promises, the more the better."""
+
+DRAWN = 20
+PARENTS, CHILDREN, GENERATIONS = 5, 5, 4
+
+
+def most_promising(space: SearchSpace, gains: Gains, best: Sequence[Candidate], rng: Random) -> list[Candidate]:
+    """Every candidate that was looked at, the most promising first.
+
+    `DRAWN` are random; each of `GENERATIONS` has `CHILDREN` mutations of each of `PARENTS`: at first of the `best` known,
+    then of the most promising so far.
+    """
+    scored: list[tuple[float, Candidate]] = []
+    known: set[str] = set()
+
+    def look_at(candidates: Sequence[Candidate]) -> None:
+        fresh = []
+        for candidate in candidates:
+            content = f"{candidate.key} {sorted(candidate.recipe.items())}"
+            if content not in known:
+                known.add(content)
+                fresh.append(candidate)
+        if fresh:
+            scored.extend(zip(gains(fresh), fresh, strict=True))
+            scored.sort(key=lambda pair: -pair[0])
+
+    look_at([space.sample(rng) for _ in range(DRAWN)])
+    parents = list(best[:PARENTS])
+    for _ in range(GENERATIONS):
+        look_at([mutate(space, parent, rng) for parent in parents for _ in range(CHILDREN)])
+        parents = [candidate for _, candidate in scored[:PARENTS]]
+    return [candidate for _, candidate in scored]
