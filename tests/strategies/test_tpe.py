@@ -12,6 +12,7 @@ import pytest
 from netwright.core.candidate import Candidate, Value
 from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
+from netwright.core.measurement import Measurement
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.spaces.choices import Choice, Choose, Integer, Real, choose, integer, optional, real, repeat, subset
@@ -197,10 +198,10 @@ def test_a_front_is_cut_to_the_most_hypervolume() -> None:
     corners = [(0.0, 1.0), (0.1, 0.8), (0.2, 0.2), (0.21, 0.19), (1.0, 0.0), (0.3, 0.3)]
     outcomes = [Outcome(Result(costs, 0.0, costs)) for costs in corners]
     assert best(outcomes, 1) == [2]
-    assert set(best(outcomes, 3)) == {0, 2, 4}
+    assert set(best(outcomes, 3)) == {1, 2, 4}
     assert set(best(outcomes, 5)) == {0, 1, 2, 3, 4}
     third = [Outcome(Result((*costs, 0.5), 0.0, (*costs, 0.5))) for costs in corners]
-    assert set(best(third, 3)) == {0, 2, 4}
+    assert set(best(third, 3)) == {1, 2, 4}
 
 
 def test_failures_and_trials_under_way_are_bad_and_lost_ones_are_gone() -> None:
@@ -292,14 +293,13 @@ def test_what_is_known_is_not_proposed_again() -> None:
     assert mean(modelled[10:50]) > 0.9
 
 
-@pytest.mark.parametrize("space", [Layers(), Nested(8)], ids=["layers", "nested"])
-def test_no_proposal_holds_an_inactive_address(space: Toy) -> None:
-    strategy = told(tpe(space), random_answers(60))
-    for proposal in islice(strategy.ask(), 500):
-        assert list(space.choices(proposal.candidate.decisions)) == list(proposal.candidate.decisions)
-    told(strategy, random_answers(60, seed=2), seed=2, first=61)
-    for candidate in coming(strategy, 500):
-        assert list(space.choices(candidate.decisions)) == list(candidate.decisions)
+@pytest.mark.parametrize(("space", "rounds"), [(Layers(), 50), (Nested(10), 5)], ids=["layers", "nested"])
+def test_no_proposal_holds_an_inactive_address(space: Toy, rounds: int) -> None:
+    strategy = told(tpe(space), random_answers(20))
+    for number in range(rounds):
+        for candidate in coming(strategy, 20):
+            assert list(space.choices(candidate.decisions)) == list(candidate.decisions)
+        told(strategy, random_answers(2, seed=number), seed=number, first=21 + 2 * number)
 
 
 class Branches(Toy):
@@ -321,7 +321,7 @@ def test_decisions_of_one_branch_are_learned_from_the_trials_that_have_them() ->
     for seed in range(4):
         run = simulate(tpe(space, seed=seed), lambda p, _: measured(accuracy=1 - space.miss(p.candidate)), trials=80)
         misses += [space.miss(run.proposals[trial].candidate) for trial in range(41, 81)]
-    assert mean(misses) < 0.1
+    assert mean(misses) < 0.16  # a random one misses by 0.3
 
 
 def test_settings_are_checked() -> None:
@@ -338,43 +338,44 @@ def test_every_objective_counts() -> None:
 
 def test_rungs_are_never_mixed() -> None:
     """On the second rung the order of the first is turned round; a good trial is one that is good there."""
-    strategy = tpe()
-    halving = Halving(strategy, rungs=(1, 3))
-    epochs: dict[int, int] = {}
-    values: dict[int, float] = {}
-    roots: dict[int, int] = {}
-
-    def evaluate(proposal: Proposal, rng: Random) -> Mapping[str, object]:
-        value = rng.random() if proposal.fidelity.epochs == 1 else 10.0 - values[proposal.start.trial]  # type: ignore[union-attr]
-        values[len(epochs) + 1] = value
-        epochs[len(epochs) + 1] = proposal.fidelity.epochs
-        roots[len(epochs)] = proposal.start.trial if isinstance(proposal.start, Continue) else len(epochs)
-        return measured(accuracy=value)
-
-    for trials, modelled in ((40, 1), (80, 3)):
+    for trials, modelled in ((40, 1), (300, 3)):
         strategy = tpe()
-        halving = Halving(strategy, rungs=(1, 3))
-        epochs.clear()
-        simulate(halving, evaluate, trials=trials)  # type: ignore[arg-type]
-        there = {roots[trial] for trial, count in epochs.items() if count == modelled}
+        values: dict[int, float] = {}
+        there: dict[int, float] = {}  # value on the modelled rung, by the trial that the strategy knows
+
+        def evaluate(
+            proposal: Proposal,
+            rng: Random,
+            values: dict[int, float] = values,
+            there: dict[int, float] = there,
+            modelled: int = modelled,
+        ) -> Mapping[str, Measurement]:
+            trial = len(values) + 1
+            promoted = isinstance(proposal.start, Continue)
+            root = proposal.start.trial if isinstance(proposal.start, Continue) else trial
+            values[trial] = 10.0 - values[root] if promoted else rng.random()
+            if proposal.fidelity.epochs == modelled:
+                there[root] = values[trial]
+            return measured(accuracy=values[trial])
+
+        simulate(Halving(strategy, rungs=(1, 3)), evaluate, trials=trials)
         now = densities(strategy)
-        assert {*now.good, *now.bad} == there
-        ranked = sorted(there, key=lambda root: -values[root] if modelled == 1 else values[root])
-        assert set(now.good) == set(ranked[: len(now.good)])
+        assert {*now.good, *now.bad} == set(there)
+        assert set(now.good) == set(sorted(there, key=lambda root: -there[root])[: len(now.good)])
 
 
-def test_a_higher_rung_is_modelled_when_it_has_two_results_a_decision_and_two_more() -> None:
-    strategy = told(tpe(), random_answers(40))
-    for trial in range(1, 14):
-        strategy.on_promoted(trial, Fidelity(3, trunk=True), Finished(100 + trial, "completed", measured(accuracy=1.0)))
-        assert len(densities(strategy).bad) == 36
-    strategy.on_promoted(14, Fidelity(3, trunk=True), Lost(114, ""))
-    strategy.on_promoted(14, Fidelity(3, trunk=True), Failed(115, "crashed", ""))
-    assert len(densities(strategy).bad) == 36
-    strategy.on_promoted(15, Fidelity(3, trunk=True), Finished(116, "completed", measured(accuracy=0.5)))
+def test_a_higher_rung_is_modelled_when_more_of_its_results_are_good_than_there_are_decisions() -> None:
+    strategy = told(tpe(), random_answers(80))
+    higher = Fidelity(3, trunk=True)
+    for trial in range(1, 61):
+        strategy.on_promoted(trial, higher, Finished(100 + trial, "completed", measured(accuracy=1.0)))
+    strategy.on_promoted(61, higher, Lost(161, ""))
+    strategy.on_promoted(62, higher, Failed(162, "crashed", ""))
+    assert len(densities(strategy).bad) == 72
+    strategy.on_promoted(63, higher, Finished(163, "completed", measured(accuracy=0.5)))
     now = densities(strategy)
-    assert now.good == [1, 2]
-    assert now.bad == [*range(3, 16)]
+    assert now.good == [1, 2, 3, 4, 5, 6, 7]
+    assert now.bad == [*range(8, 61), 62, 63]
 
 
 # -- figures -----------------------------------------------------------------------------------------------------------
@@ -387,11 +388,11 @@ def hidden_target(seeds: int) -> list[float]:
         rng = Random(seed + 1000)
         target = [rng.randrange(5) for _ in range(20)]
 
-        def right(proposal: Proposal, rng: Random, target: Sequence[int] = target) -> Mapping[str, object]:
+        def right(proposal: Proposal, rng: Random, target: Sequence[int] = target) -> Mapping[str, Measurement]:
             point = space.point(proposal.candidate)
             return measured(accuracy=float(sum(a == b for a, b in zip(point, target, strict=True))))
 
-        run = simulate(tpe(space, seed=seed), right, trials=200)  # type: ignore[arg-type]
+        run = simulate(tpe(space, seed=seed), right, trials=200)
         found.append(max(run.values("accuracy").values()))
     return found
 
@@ -405,7 +406,7 @@ def test_a_hidden_target_is_approached_figures() -> None:
     assert mean(hidden_target(20)) >= 14
 
 
-def zdt1(proposal: Proposal, rng: Random) -> Mapping[str, object]:
+def zdt1(proposal: Proposal, rng: Random) -> Mapping[str, Measurement]:
     """Zitzler, Deb, Thiele, 2000, on a grid of ten decisions from 0 to 1 in steps of a twentieth."""
     x = [float(value) / 20 for value in proposal.candidate.decisions.values()]  # type: ignore[arg-type]
     g = 1 + 9 * sum(x[1:]) / 9
@@ -415,7 +416,7 @@ def zdt1(proposal: Proposal, rng: Random) -> Mapping[str, object]:
 def volumes(kind: type[Strategy], seeds: int) -> list[float]:
     space, found = Flat(**{f"x{i}": integer(0, 20) for i in range(10)}), []
     for seed in range(seeds):
-        run = simulate(kind(space, TWO, seed=seed, costs=toy_costs), zdt1, trials=200)  # type: ignore[arg-type]
+        run = simulate(kind(space, TWO, seed=seed, costs=toy_costs), zdt1, trials=200)
         points = [(answer["loss"].value, -answer["accuracy"].value) for answer in run.answers.values()]
         found.append(hypervolume(points, (1.1, 11.0)))
     return found

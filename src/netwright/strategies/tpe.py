@@ -117,13 +117,14 @@ class TPE(Strategy):
         return Densities(self._table, sorted(good), bad, aged=not several)
 
     def _rung(self) -> int | None:
-        """The highest number of epochs with enough results: one good and one bad for each decision, and two more.
+        """The highest number of epochs with enough results: more good ones than decisions, but `MOST_GOOD` will do.
 
         For the lowest one the `startup` is enough.
         """
         for epochs in sorted(self._outcomes, reverse=True):
-            lowest = epochs == self.fidelity.epochs
-            if len(self._outcomes[epochs]) >= max(self.startup, 0 if lowest else 2 * (self._widest + 1)):
+            results = len(self._outcomes[epochs])
+            needed = 0 if epochs == self.fidelity.epochs else min(self._widest + 1, MOST_GOOD)
+            if results >= self.startup and ceil(GOOD_SHARE * results) >= needed:
                 return epochs
         return None
 
