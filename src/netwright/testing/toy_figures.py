@@ -20,6 +20,7 @@ from netwright.core.pareto import front
 from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.strategies import (
     NSGA2,
+    TPE,
     Halving,
     LocalSearch,
     RandomSearch,
@@ -73,6 +74,7 @@ def one_objective(table: T201, seeds: int) -> list[Row]:
     for kind in (LocalSearch, SteepestLocalSearch):
         for starts_drawn in (1, 10, 20):
             rows.append((f"{kind.name}, starts_drawn {starts_drawn}", scores(climbing(kind, starts_drawn))))
+    rows.append(("tpe", scores(lambda seed: TPE(table, ONE, seed=seed, costs=toy_costs))))
     return rows
 
 
@@ -100,6 +102,7 @@ def two_objectives(table: T201, seeds: int) -> list[Row]:
     for population in (12, 20, 40):
         for crossover in (0.9, 0.5):
             rows.append((f"NSGA-II P{population} crossover {crossover}", shares(nsga2(population, crossover))))
+    rows.append(("tpe", shares(lambda seed: TPE(table, TWO, seed=seed, costs=toy_costs))))
     return rows
 
 
