@@ -110,6 +110,9 @@ def test_what_is_outside_a_limit_ranks_below_by_how_far() -> None:
     for trial, (value, latency) in enumerate([(0.9, 4.0), (0.5, 1.0), (0.99, 3.0)], start=1):
         strategy.tell(Finished(trial, "completed", measured(accuracy=value, latency=latency)))
     assert strategy._best_first([1, 2, 3]) == [2, 3, 1]
+    further = Finished(4, "completed", measured(accuracy=0.99, latency=3.0))
+    strategy.on_promoted(3, Fidelity(3, trunk=True), further)
+    assert strategy._best_first([1, 2, 3]) == [2, 3, 1]
 
 
 def test_further_training_ranks_above() -> None:
@@ -117,6 +120,8 @@ def test_further_training_ranks_above() -> None:
     worst = strategy._best_first(sorted(strategy.members))[-1]
     strategy.on_promoted(worst, Fidelity(3, trunk=True), Finished(99, "completed", measured(accuracy=0.1)))
     assert strategy._best_first(sorted(strategy.members))[0] == worst
+    targets = dict(zip(sorted(strategy.members), strategy._targets(sorted(strategy.members), 0), strict=True))
+    assert max(targets, key=lambda trial: targets[trial]) == worst
 
 
 # -- toys with a known optimum -----------------------------------------------------------------------------------------
