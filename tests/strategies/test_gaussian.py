@@ -36,7 +36,9 @@ def some_rows(count: int, seed: int = 0) -> Rows:
     return Rows(codes, numbers)
 
 
-@pytest.mark.parametrize("space", [T201(), Interval(4), Nested(6), *CATALOG], ids=str)
+@pytest.mark.parametrize(
+    "space", [T201(), Interval(4), Nested(6), *CATALOG], ids=["t201", "interval", "nested", *CATALOG]
+)
 def test_the_kernel_is_one(space: object) -> None:
     rows = rows_of(make_space(space, TASK) if isinstance(space, str) else space, 100)
     covariance = Kernel.expected(rows).covariance(rows, rows)
