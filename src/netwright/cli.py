@@ -75,7 +75,10 @@ def search(
         int | None, typer.Option(help="Passes over the images in a full training.  [default: by data and budget]")
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="How to search; see `netwright strategies`.  [default: nsga2+halving]")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:NAME", help="How to search; see `netwright strategies`.  [default: nsga2+halving]"
+        ),
     ] = None,
     space: Annotated[
         str | None,

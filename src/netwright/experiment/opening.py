@@ -25,6 +25,7 @@ from netwright.core.errors import InputError, RunChanged
 from netwright.core.events import Clock, Noted
 from netwright.core.files import storing, write_text
 from netwright.core.objective import Goal
+from netwright.core.own import is_file
 from netwright.core.task import TaskSpec
 from netwright.core.text import public
 from netwright.data.dataset import Dataset
@@ -38,9 +39,10 @@ from netwright.ledger.blobs import Blobs
 from netwright.ledger.filesystem import probe_writable
 from netwright.ledger.lock import LOCK_NAME, RunLock
 from netwright.ledger.sqlite import SqliteLedger
-from netwright.spaces.catalog import SpaceMaker, find_space, is_file
+from netwright.spaces.catalog import SpaceMaker, find_space
 from netwright.spaces.catalog import make_space as catalog_space
 from netwright.spaces.space import Space
+from netwright.strategies import Strategy, find_strategy
 
 LEDGER_FILE = "ledger.sqlite"
 RUN_FILE = "run.toml"
@@ -62,6 +64,7 @@ class Opened:
     data: Dataset
     space: Space
     reference: Candidate
+    strategy: type[Strategy]
     ledger: Ledger
     blobs: Blobs
     executor: Executor
@@ -107,8 +110,9 @@ def open_run(
     if "settings" in latest:
         settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed).complete()
     before = latest.get("about", {})
-    # A wrong name is said before anything is decoded.
+    # Wrong names are said before anything is decoded.
     make_space = make_space or _named_space(settings, anew=given.space is not None)
+    strategy = _named_strategy(settings, anew=given.strategy is not None)
     data = open_data(settings, folder / "data", None if allow_changed else before.get("data"))
     space = make_space(data.task)
     about = {"data": data.fingerprint, "space": space.fingerprint}
@@ -138,6 +142,7 @@ def open_run(
         data=data,
         space=space,
         reference=space.reference or _reference(data),
+        strategy=strategy,
         ledger=ledger,
         blobs=blobs,
         executor=executor,
@@ -185,6 +190,17 @@ def _named_space(settings: Settings, *, anew: bool) -> SpaceMaker:
             f"--space {shlex.quote(name)}"
         )
     return find_space(name)
+
+
+def _named_strategy(settings: Settings, *, anew: bool) -> type[Strategy]:
+    """The strategy of the settings, under the same rule."""
+    name = (settings.strategy or "").removesuffix("+halving")
+    if is_file(name) and not anew:
+        raise RunChanged(
+            "the strategy of this run is in a file of Python, which is run only when it is named; to go on, add "
+            f"--strategy {shlex.quote(settings.strategy or '')}"
+        )
+    return find_strategy(name)
 
 
 def _space_from_python(task: TaskSpec) -> Space:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from netwright.core.errors import InputError, NetwrightError, StorageError
 from netwright.core.job import Allowance
+from netwright.core.own import is_file
 from netwright.core.text import plain
 from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
@@ -34,7 +35,8 @@ from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
 from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
 from netwright.reports.verdict import verdict
-from netwright.spaces.catalog import SpaceMaker, is_file
+from netwright.spaces.catalog import SpaceMaker
+from netwright.strategies import RandomSearch
 
 LONGEST_TRIAL_SHARE = 0.4
 LONGEST_TRIAL_SECONDS = 3600.0
@@ -137,11 +139,10 @@ class _Drive:
             stopwatch=opened.stopwatch,
             watch=self.watch,
         )
-        strategy = search_source(opened, self.desk, self.ladder, settings.strategy or "", "search")
+        strategy = search_source(opened, self.desk, self.ladder, opened.strategy, "search")
         sources = {"baseline": baselines(opened.reference, self.ladder), "search": strategy}
         if settings.rival:
-            wrapper = "+halving" if "+halving" in (settings.strategy or "") else ""
-            sources["rival"] = search_source(opened, self.desk, self.ladder, f"random{wrapper}", "rival")
+            sources["rival"] = search_source(opened, self.desk, self.ladder, RandomSearch, "rival")
         for remark in strategy.remarks():
             self.console.print(remark, style="dim")
         self.loop.restore(sources)
@@ -265,8 +266,8 @@ class _Drive:
 def to_go_on(settings: Settings, folder: Path) -> str:
     """The shortest command that goes on with a run, paths as they were given: what is left out keeps its value."""
     if settings.data != ARRAYS and settings.space != PYTHON_SPACE:
-        space = settings.space or ""
-        named = ["--space", space] if is_file(space) else []
+        files = {"--strategy": settings.strategy or "", "--space": settings.space or ""}
+        named = [word for option, name in files.items() if is_file(name) for word in (option, name)]
         return shlex.join(["netwright", "search", settings.data, *named, "--out", str(folder)])
     data = "images, labels=labels" if settings.data == ARRAYS else repr(settings.data)
     given = ", space=space" if settings.space == PYTHON_SPACE else ""

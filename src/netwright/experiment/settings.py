@@ -19,7 +19,8 @@ from typing import Any
 from netwright.budget import Budget
 from netwright.core.errors import InputError, RunChanged
 from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
-from netwright.strategies import STRATEGIES
+from netwright.core.own import is_file
+from netwright.strategies import find_strategy
 
 DEFAULT_MINUTES = 10.0
 DEFAULT_STRATEGY = "nsga2+halving"
@@ -68,7 +69,9 @@ class Settings:
             if bound is not None and not 0 < bound < math.inf:
                 raise InputError(f"{name} must be a positive number, but got {bound}")
         if self.strategy is not None:
-            _one_of("strategy", self.strategy, tuple(name + more for name in STRATEGIES for more in ("", "+halving")))
+            name = self.strategy.removesuffix("+halving")
+            if not is_file(name):
+                find_strategy(name)
         _ = self.goal
 
     def complete(self) -> Settings:

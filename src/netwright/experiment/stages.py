@@ -24,7 +24,7 @@ from netwright.experiment.finalists import lineup
 from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder, makespan, share_out
 from netwright.experiment.opening import Opened
 from netwright.loop import Ended, Loop
-from netwright.strategies import Listed, Source, make_strategy
+from netwright.strategies import Listed, Source, Strategy, make_strategy
 
 CLOSING_SECONDS = 8.0
 """Kept back from a budget of time for measuring, test, export and report."""
@@ -78,10 +78,9 @@ def find_ladder(opened: Opened) -> Ladder:
     return ladder
 
 
-def search_source(opened: Opened, desk: Desk, ladder: Ladder, name: str, purpose: str) -> Source:
-    """The strategy `name`; `NAME+halving` puts successive halving around it. `purpose` sets its random stream apart."""
-    strategy, _, wrapper = name.partition("+")
-    rungs = ladder.rungs if wrapper == "halving" else ()
+def search_source(opened: Opened, desk: Desk, ladder: Ladder, strategy: type[Strategy], purpose: str) -> Source:
+    """The strategy, under successive halving where the run has that. `purpose` sets its random stream apart."""
+    rungs = ladder.rungs if (opened.settings.strategy or "").endswith("+halving") else ()
     return make_strategy(
         strategy,
         opened.space,

@@ -106,7 +106,7 @@ def _facts(folder: Path, history: History, settings: Settings, data: Dataset) ->
         "predict": f"netwright predict {shlex.quote(_shown(folder))} image.jpg a_folder/ --csv answers.csv",
         "export": "export",
         "seed": settings.seed,
-        "strategy": settings.strategy,
+        "strategy": _shown(settings.strategy or ""),
         "workers": settings.workers,
         "budget": budget_in_words(settings),
         "space": {**space, "fingerprint": (about or {}).get("space", "")},
@@ -187,7 +187,9 @@ def _given(settings: Settings) -> dict[str, Any]:
     record = settings.to_json()
     names = ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "size", "rival", "seed")
     given = {name: record[name] for name in names if record[name] is not None}
-    given |= {name: _shown(record[name]) for name in ("space", "split", "groups") if record[name] is not None}
+    given |= {
+        name: _shown(record[name]) for name in ("strategy", "space", "split", "groups") if record[name] is not None
+    }
     defaults = Settings(settings.data).complete().to_json()
     return given | {
         name: record[name] for name in ("precision", "executor") if record[name] not in (None, defaults[name])

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
 from netwright.core.objective import Goal
+from netwright.core.own import is_file, load
 from netwright.core.trial import Fidelity
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Costs, Source, Strategy
+from netwright.strategies.auto import Auto
+from netwright.strategies.base import CostFunction, Costs, Drawing, Source, Strategy
 from netwright.strategies.gaussian_process import GaussianProcessSearch
 from netwright.strategies.halving import Halving
 from netwright.strategies.listed import Listed
@@ -21,6 +23,7 @@ from netwright.strategies.tournament_evolution import TournamentEvolution
 from netwright.strategies.tpe import TPE
 
 STRATEGIES: dict[str, type[Strategy]] = {
+    "auto": Auto,
     "gaussian-process": GaussianProcessSearch,
     "local-search": LocalSearch,
     "nsga2": NSGA2,
@@ -35,8 +38,10 @@ __all__ = [
     "NSGA2",
     "STRATEGIES",
     "TPE",
+    "Auto",
     "CostFunction",
     "Costs",
+    "Drawing",
     "GaussianProcessSearch",
     "Halving",
     "Listed",
@@ -48,12 +53,32 @@ __all__ = [
     "SteepestLocalSearch",
     "Strategy",
     "TournamentEvolution",
+    "find_strategy",
     "make_strategy",
 ]
 
 
+def find_strategy(reference: str) -> type[Strategy]:
+    """The class that `reference` names: a registered strategy, or `FILE.py:NAME`, one of the user's own.
+
+    The file is run, so it must be the user's own. Raises InputError that says what is missing.
+    """
+    if not is_file(reference):
+        if reference not in STRATEGIES:
+            raise InputError(
+                f"a strategy must be one of {', '.join(STRATEGIES)}, or FILE.py:NAME for one of your own, "
+                f"but got {reference!r}"
+            )
+        return STRATEGIES[reference]
+    found = load(reference, "strategy", Strategy, InputError)
+    if not isinstance(found, type) or not issubclass(found, Strategy):
+        file, _, name = reference.rpartition(":")
+        raise InputError(f"{name} in {file} must be a class derived from Strategy, but it is {type(found).__name__}")
+    return found
+
+
 def make_strategy(
-    name: str,
+    kind: str | type[Strategy],
     space: SearchSpace,
     goal: Goal,
     *,
@@ -63,14 +88,12 @@ def make_strategy(
     rungs: Sequence[int] = (),
     starts: Sequence[Candidate] = (),
 ) -> Source:
-    """The registered strategy `name`, under successive halving when there are two `rungs` or more.
+    """The strategy `kind`, by name (see `find_strategy`) or class, under successive halving when there are two `rungs` or more.
 
     Without rungs every candidate is trained for `epochs` with its own schedule. All but random search begin with those
     of the `starts` that are inside the limits. Raises InputError for an unknown name, or rungs that do not rise.
     """
-    if name not in STRATEGIES:
-        raise InputError(f"a strategy must be one of {', '.join(STRATEGIES)}, but got {name!r}")
-    strategy = STRATEGIES[name](space, goal, seed=seed, costs=costs)
+    strategy = (find_strategy(kind) if isinstance(kind, str) else kind)(space, goal, seed=seed, costs=costs)
     if strategy.kind != "random":
         strategy.starts = [candidate for candidate in starts if strategy.excess(candidate) == 0]
     if len(rungs) > 1:

@@ -221,3 +221,18 @@ class Strategy(Source):
             "continuous": cls.continuous,
             "asynchronous": cls.asynchronous,
         }
+
+
+class Drawing(Strategy):
+    """A strategy that draws each proposal by itself, the starts of the space first."""
+
+    def ask(self) -> Iterator[Proposal]:
+        """The starts that remain, then what `draw` gives, none of it a repetition where that can be helped."""
+        drawn: list[Candidate] = []
+        for proposal in self.novel(lambda rng: self.draw(rng, drawn)):
+            drawn.append(proposal.candidate)
+            yield proposal
+
+    @abstractmethod
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A proposal, when `drawn` were proposed since the last tell. May raise CandidateError: it is called again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from random import Random
 
 from netwright.core.candidate import Candidate
@@ -18,12 +18,12 @@ from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Strategy
+from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.operators import mutate
 from netwright.strategies.population import Member, beats, result_of
 
 
-class Evolution(Strategy):
+class Evolution(Drawing):
     """Evolution of `population` members; the best of `sample` drawn ones (with replacement) has a child."""
 
     kind = "evolution"
@@ -47,11 +47,8 @@ class Evolution(Strategy):
         self._first = Goal(goal.objectives[:1], goal.limits)
         self._open: dict[TrialId, Candidate] = {}
 
-    def ask(self) -> Iterator[Proposal]:
-        """Random candidates until the population is full, then children of its members."""
-        return self.novel(self._draw)
-
-    def _draw(self, rng: Random) -> Proposal:
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A random candidate until the population is full, then a child of the best of a few of its members."""
         if len(self.members) < self.population:
             return self.propose(self.space.sample(rng), origin="random")
         parent = self.members[rng.randrange(self.population)]

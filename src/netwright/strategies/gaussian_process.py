@@ -13,7 +13,7 @@ the proposals stays random, whatever the model believes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from random import Random
@@ -29,7 +29,7 @@ from netwright.core.objective import Goal, Objective
 from netwright.core.seeding import derive
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Strategy
+from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.columns import Columns, Features
 from netwright.strategies.operators import mutate
 from netwright.strategies.population import FAILED, Member, Result, result_of, spread_scale
@@ -81,7 +81,7 @@ class Model:
     reached: list[Candidate]
 
 
-class GaussianProcessSearch(Strategy):
+class GaussianProcessSearch(Drawing):
     """Expected improvement, of the objective or of hypervolume, under Gaussian processes."""
 
     name = "gaussian-process"
@@ -99,14 +99,8 @@ class GaussianProcessSearch(Strategy):
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
-    def ask(self) -> Iterator[Proposal]:
-        """Random candidates, then those that promise most, each as if the ones before it had come in."""
-        drawn: list[Candidate] = []
-        for proposal in self.novel(lambda rng: self._draw(rng, drawn)):
-            drawn.append(proposal.candidate)
-            yield proposal
-
-    def _draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A random candidate, or the one that promises most, as if those before it had come in as predicted."""
         if len(self.members) < STARTUP or rng.random() < RANDOM_SHARE:
             return self.propose(self.space.sample(rng), origin="random")
         if self._model is None:

@@ -12,7 +12,7 @@ half of the cases instead of nine in ten (better on the toy of the algorithm's p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from random import Random
 
 from netwright.core.candidate import Candidate
@@ -23,12 +23,12 @@ from netwright.core.pareto import crowding
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.variation import crossover
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Strategy
+from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.operators import mutate
 from netwright.strategies.population import FAILED, Member, better, common_epochs, result_of
 
 
-class NSGA2(Strategy):
+class NSGA2(Drawing):
     """Steady-state NSGA-II with `population` members; a child has two parents with probability `crossover`."""
 
     name = "nsga2"
@@ -57,11 +57,8 @@ class NSGA2(Strategy):
         self._dominators: list[int] = []  # for each member, a bit for every member that beats it
         self._standing: list[tuple[int, float]] | None = None  # what `standing` found since the last change
 
-    def ask(self) -> Iterator[Proposal]:
-        """The starts, random candidates until there are `population` members, then children of them."""
-        return self.novel(self._draw)
-
-    def _draw(self, rng: Random) -> Proposal:
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A random candidate until there are `population` members, then a child of them."""
         if len(self.members) < self.population:
             return self.propose(self.space.sample(rng), origin="random")
         mother, father = self._tournament(rng), self._tournament(rng)

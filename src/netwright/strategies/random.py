@@ -7,23 +7,21 @@ drawing again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from random import Random
 
+from netwright.core.candidate import Candidate
 from netwright.core.trial import Proposal
-from netwright.strategies.base import Strategy
+from netwright.strategies.base import Drawing
 
 
-class RandomSearch(Strategy):
+class RandomSearch(Drawing):
     """Draws at random."""
 
     name = "random"
     kind = "random"
     multi_objective = True
 
-    def ask(self) -> Iterator[Proposal]:
-        """Random candidates for ever."""
-        return self.novel(self._draw)
-
-    def _draw(self, rng: Random) -> Proposal:
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A random candidate."""
         return self.propose(self.space.sample(rng), origin="random")

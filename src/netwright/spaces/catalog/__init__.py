@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 from netwright.core.errors import SpaceError
+from netwright.core.own import is_file, load
 from netwright.core.task import TaskSpec
 from netwright.spaces.catalog.chain import chain
 from netwright.spaces.catalog.mlp import mlp
@@ -53,13 +50,7 @@ def find_space(reference: str) -> SpaceMaker:
     if not is_file(reference):
         return _of_catalog(reference)
     file, _, name = reference.rpartition(":")
-    if not file.endswith(".py") or not name:
-        raise SpaceError(f"a space of your own is named FILE.py:NAME, but got {reference!r}")
-    module = _run(Path(file))
-    if not hasattr(module, name):
-        there = [key for key, value in vars(module).items() if isinstance(value, Space)]
-        raise SpaceError(f"{file} must define {name}, but it does not; spaces in it: {', '.join(there) or 'none'}")
-    found = getattr(module, name)
+    found = load(reference, "space", Space, SpaceError)
     if not isinstance(found, Space) and not callable(found):
         raise _no_space(name, file, found)
 
@@ -70,11 +61,6 @@ def find_space(reference: str) -> SpaceMaker:
         return space
 
     return make
-
-
-def is_file(reference: str) -> bool:
-    """Whether `reference` names a file of the user's rather than a space of the catalogue."""
-    return ":" in reference or reference.endswith(".py")
 
 
 def _no_space(name: str, file: str, found: object) -> SpaceError:
@@ -92,22 +78,3 @@ def counts(space: Space) -> dict[str, int]:
         return nasbench201_counts()
     distinct = space.distinct()
     return {} if distinct is None else {"distinct": distinct}
-
-
-def _run(path: Path) -> ModuleType:
-    """The module of a file, run under a name of its own."""
-    if not path.is_file():
-        raise SpaceError(f"the file of a space must exist, but there is no {path}")
-    name = f"netwright_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise SpaceError(f"{path} cannot be read as a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SpaceError:
-        raise
-    except Exception as error:
-        raise SpaceError(f"{path} must run without errors, but it raised {type(error).__name__}: {error}") from error
-    return module

@@ -1,0 +1,93 @@
+"""The default: a Gaussian process as often as trainings are long enough to pay for it, evolution for the rest.
+
+A model learns more from a result than evolution does, but takes a hundred times as long to ask. So it makes as many of
+the proposals as keep the mean cost of an ask within `ALLOWED` of the mean training (or within `FREE` seconds, where
+trainings are shorter still), and never more than `MOST`: what evolution adds keeps the search from resting where the
+model sees nothing better. Evolution is NSGA-II with several objectives and regularized evolution with one. Both learn
+from all results, whoever proposed them.
+
+How long trainings take is read from the results. Until the first one is known, or where results come without it, the
+model has its full share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from netwright.core.candidate import Candidate
+from netwright.core.events import Failed, Finished, Lost
+from netwright.core.objective import Goal
+from netwright.core.trial import Fidelity, Proposal, TrialId
+from netwright.spaces.walk import SearchSpace
+from netwright.strategies.base import CostFunction, Drawing, Told
+from netwright.strategies.gaussian_process import GaussianProcessSearch
+from netwright.strategies.nsga2 import NSGA2
+from netwright.strategies.regularized_evolution import RegularizedEvolution
+
+MOST = 0.9
+"""Share of the proposals that the model makes where time is no object."""
+ALLOWED = 0.01
+"""What asking may cost, as a share of the mean training."""
+FREE = 0.002
+"""Seconds an ask that are never too many."""
+MODEL_SECONDS = 0.1
+"""What a proposal of the model costs on a space of networks: `benchmarks/ask_tell.py`."""
+
+
+class Auto(Drawing):
+    """A Gaussian process and evolution, side by side."""
+
+    name = "auto"
+    kind = "portfolio"
+    multi_objective = True
+
+    def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
+        super().__init__(space, goal, seed=seed, costs=costs)
+        evolution = NSGA2 if len(goal.objectives) > 1 else RegularizedEvolution
+        self.model = GaussianProcessSearch(space, goal, seed=seed, costs=costs)
+        self.evolution: Drawing = evolution(space, goal, seed=seed, costs=costs)
+        self._fidelity = Fidelity(1)
+        self._seconds = 0.0
+        self._timed = 0
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """What new proposals are trained to, whoever makes them."""
+        return self._fidelity
+
+    @fidelity.setter
+    def fidelity(self, fidelity: Fidelity) -> None:
+        self._fidelity = self.model.fidelity = self.evolution.fidelity = fidelity
+
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A proposal of the one or the other."""
+        return (self.model if rng.random() < self.share() else self.evolution).draw(rng, drawn)
+
+    def share(self) -> float:
+        """The share of the proposals that the model makes, from 0 to `MOST`."""
+        if not self._timed:
+            return MOST
+        return min(MOST, max(FREE, ALLOWED * self._seconds / self._timed) / MODEL_SECONDS)
+
+    def tell(self, event: Told) -> None:
+        """Both hear of everything."""
+        super().tell(event)
+        self.model.tell(event)
+        self.evolution.tell(event)
+
+    def on_finished(self, event: Finished) -> None:
+        """How long it took."""
+        self._time(event)
+
+    def on_promoted(self, trial: TrialId, fidelity: Fidelity, event: Finished | Failed | Lost) -> None:
+        """Both hear of it, and how long it took."""
+        self.model.on_promoted(trial, fidelity, event)
+        self.evolution.on_promoted(trial, fidelity, event)
+        if isinstance(event, Finished):
+            self._time(event)
+
+    def _time(self, event: Finished) -> None:
+        if event.seconds > 0:
+            self._seconds += event.seconds
+            self._timed += 1
