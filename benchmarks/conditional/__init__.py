@@ -1,0 +1,1 @@
+"""Searches among pipelines of scikit-learn: conditional decisions, numbers on logarithmic scales, real training."""
