@@ -41,13 +41,7 @@ class InstantExecutor(Executor):
 
     def submit(self, job: Job, allowance: Allowance) -> None:
         assert job.proposal is not None
-        size = random.Random(job.proposal["candidate"]["key"]).uniform(3.3, 5.3)
-        accuracy = 0.5 + 0.09 * size - 0.1 / job.proposal["epochs"] + random.Random(job.seed).gauss(0, 0.01)
-        measurements = {
-            "accuracy": Measurement(min(accuracy, 1.0), low=accuracy - 0.01, high=accuracy + 0.01, split="validation"),
-            "parameters": Measurement(int(10**size), source="computed"),
-            "training_seconds": Measurement(0.0, "s"),
-        }
+        measurements = instant_answer(job.proposal["candidate"]["key"], job.proposal["epochs"], job.seed)
         self._events.append(AttemptFinished(job.trial, job.attempt, Evaluated(measurements), 0.0, 0.0))
 
     def drain(self, timeout: float) -> list[AttemptEvent]:
@@ -59,6 +53,17 @@ class InstantExecutor(Executor):
 
     def close(self, grace: float = 0.0) -> None:
         self._events.clear()
+
+
+def instant_answer(key: str, epochs: int, seed: int) -> dict[str, Measurement]:
+    """What training the network of this key for so many epochs comes to."""
+    size = random.Random(key).uniform(3.3, 5.3)
+    accuracy = 0.5 + 0.09 * size - 0.1 / epochs + random.Random(seed).gauss(0, 0.01)
+    return {
+        "accuracy": Measurement(min(accuracy, 1.0), low=accuracy - 0.01, high=accuracy + 0.01, split="validation"),
+        "parameters": Measurement(int(10**size), source="computed"),
+        "training_seconds": Measurement(0.0, "s"),
+    }
 
 
 def make_loop(folder: Path, ledger: Ledger) -> Loop:

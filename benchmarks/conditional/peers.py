@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from tabular.search import Peer, Queries
-
+from benchmarks.tabular.search import Peer, Queries
 from netwright.core.candidate import Value
 from netwright.spaces.choices import Choice, Choose, Integer, Real
 

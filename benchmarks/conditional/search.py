@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tabular.search import Queries, Run, search
-
+from benchmarks.tabular.search import Queries, Run, search
 from netwright.core.candidate import Candidate
 
 from .evaluation import accuracy

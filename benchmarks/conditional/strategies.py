@@ -13,14 +13,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tabular.command import Benchmark, compare
-
-from conditional.evaluation import DATA
-from conditional.peers import PEERS
-from conditional.pipelines import Pipelines
-from conditional.search import run
+from benchmarks.conditional.evaluation import DATA
+from benchmarks.conditional.peers import PEERS
+from benchmarks.conditional.pipelines import Pipelines
+from benchmarks.conditional.search import run
+from benchmarks.tabular.command import Benchmark, compare
 
 PIPELINES = Benchmark(
     name="pipelines",

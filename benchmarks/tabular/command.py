@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import arguments, machine, print_table, provenance
 
+from benchmarks.common import arguments, machine, print_table, provenance
 from netwright.core.errors import InputError
 from netwright.strategies import STRATEGIES, SearchSpace
 
@@ -68,7 +68,7 @@ def compare(benchmark: Benchmark, description: str | None) -> None:
     parser.add_argument("--kept", action="store_true", help="run nothing: the tables of the searches that are kept")
     given = parser.parse_args()
     if given.quick:
-        given.seeds, given.queries, given.data = 2, 20, [benchmark.quick]
+        given.seeds, given.queries, given.data = 2, 10, [benchmark.quick]
     names, remarks = chosen(parser, benchmark, given.strategies, given.kept)
     against = given.against or ("auto" if "auto" in names else None)
     if against is not None and against not in names:

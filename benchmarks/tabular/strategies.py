@@ -13,13 +13,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tabular.command import Benchmark, compare
-from tabular.nasbench201 import DATA, Cells, load, run
-from tabular.peers import PEERS
-from tabular.reference import REFERENCE
-from tabular.summary import NEAR
+from benchmarks.tabular.command import Benchmark, compare
+from benchmarks.tabular.nasbench201 import DATA, Cells, load, run
+from benchmarks.tabular.peers import PEERS
+from benchmarks.tabular.reference import REFERENCE
+from benchmarks.tabular.summary import NEAR
 
 NASBENCH201 = Benchmark(
     name="nasbench201",
