@@ -32,6 +32,8 @@ def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
     Zhang, Tian, Cheng, Jin, "An Efficient Approach to Nondominated Sorting", IEEE TEC 19(2), 2015 (ENS-BS).
     """
     order = sorted(range(len(costs)), key=lambda i: (costs[i], i))
+    if costs and len(costs[0]) == 1:
+        return [list(equal) for _, equal in groupby(order, key=lambda i: costs[i])]
     if costs and len(costs[0]) == 2:
         return _fronts_of_two(costs, order)
     fronts: list[list[int]] = []
