@@ -1,0 +1,1 @@
+"""Recorded learning curves: searches that train a little first, in virtual time and over many seeds."""
