@@ -6,6 +6,7 @@ network's, the fourth belongs to both (dropout), the last two are the recipe's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from netwright.core.candidate import Candidate, digest
 from netwright.data.catalog import arrays_data, open_data
 from netwright.data.dataset import Dataset
 from netwright.spaces import Dropout, Flatten, Linear, Recipe, Space, choose, shared
+from netwright.spaces.choices import Choice
+from netwright.spaces.walk import Decider
+from netwright.testing.toys import Toy
 
 RUNGS = (1, 3, 9, 27)
 """Epochs of each rung of successive halving."""
@@ -36,6 +40,23 @@ def grid() -> Space:
     }
     recipe = Recipe(optimizer="adamw", lr=choose(1e-3, 5e-3, 2.5e-2), weight_decay=choose(0.01, 0.5))
     return Space(network, recipe, name="mlp-grid")
+
+
+class Kept(Toy):
+    """A space of independent decisions whose candidates are made once and kept, so that thousands of walks are quick."""
+
+    def __init__(self, space: Space) -> None:
+        candidates = list(space.enumerate())
+        self._choices: dict[str, Choice] = space.choices(candidates[0].decisions)
+        self._candidates = {tuple(candidate.decisions.values()): candidate for candidate in candidates}
+
+    def walk(self, decider: Decider) -> Candidate:
+        """The candidate that `decider` chooses."""
+        return self._candidates[tuple(decider.decide(at, choice) for at, choice in self._choices.items())]
+
+    def enumerate(self) -> Iterator[Candidate]:
+        """Every candidate."""
+        return iter(self._candidates.values())
 
 
 def name_of(candidate: Candidate) -> str:

@@ -1,0 +1,155 @@
+"""Successive halving against training everything in full: virtual time to a good network, on recorded networks.
+
+    python benchmarks/curves/multi_fidelity.py [--strategies NAME ...] [--schedulers NAME ...] [--seeds 30]
+                                               [--workers 8] [--within 0.5] [--plot FOLDER]
+
+Every strategy searches the same record twice or more: with full trainings, and under each scheduler. Workers are
+asynchronous and take the recorded seconds. What is counted stands in README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import arguments, print_table
+
+from curves.clock import FULL, Search, exhaustive, make, schedulers, search
+from curves.grid import RUNGS, Kept, grid, name_of
+from curves.picture import plot_curves, plot_regret
+from curves.recorded import RECORD, Record, read
+from curves.summary import Ratio, crossings, fidelity, ratio, regret_over_time, rung_fidelity, times
+from netwright.strategies import STRATEGIES
+
+DEFAULT = ("random", "regularized-evolution", "tpe", "gaussian-process", "nsga2")
+QUARTERS = 200
+"""Points of a line in the picture."""
+
+Searches = Mapping[tuple[str, str], Sequence[Search]]
+"""By strategy and scheduler, one a seed."""
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--record", type=Path, default=RECORD)
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(DEFAULT), metavar="NAME")
+    parser.add_argument("--schedulers", nargs="+", choices=schedulers(), default=list(schedulers()), metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--within", type=float, default=0.5, help="points of accuracy from the best (default: 0.5)")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the pictures here")
+    given = parser.parse_args()
+    if given.quick:
+        given.seeds, given.strategies = 2, ["random"]
+
+    space = Kept(grid())
+    record = read(given.record, RUNGS, map(name_of, space.enumerate()))
+    horizon = exhaustive(record, given.workers)
+    print_record(record, given.within, horizon, given.workers)
+    print_fidelity(record)
+    found: dict[tuple[str, str], list[Search]] = {}
+    for strategy in given.strategies:
+        for scheduler in (FULL, *given.schedulers):
+            found[strategy, scheduler] = [
+                search(
+                    make(strategy, scheduler, space, seed, RUNGS),
+                    record,
+                    workers=given.workers,
+                    seconds=horizon,
+                    seed=seed,
+                )
+                for seed in range(given.seeds)
+            ]
+            print(f"{strategy} {scheduler}: done", file=sys.stderr)
+    print_times(found, given.within, given.seeds)
+    if given.plot:
+        draw(given.plot, record, found, horizon)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def print_record(record: Record, within: float, horizon: float, workers: int) -> None:
+    """What is in the record, and how rare the good ones are."""
+    networks = list(record.networks.values())
+    truths = 100 * np.array([network.truth for network in networks])
+    seconds = [network.full[0].seconds for network in networks]
+    good = int((truths >= truths.max() - within).sum())
+    print(
+        f"{len(networks)} networks, {len(networks[0].full)} full trainings each; accuracy {truths.max():.2f} at best, "
+        f"{np.median(truths):.2f} in the middle, {truths.min():.2f} at worst; {good} within {within:g} points.\n"
+        f"A full training: {np.median(seconds):.2f} CPU seconds ({min(seconds):.2f} to {max(seconds):.2f}); "
+        f"all of them on {workers} workers: {horizon:.1f}."
+    )
+
+
+def print_fidelity(record: Record) -> None:
+    """How well each rung ranks, with another full training beside it: chance alone lets no training rank better."""
+    networks = list(record.networks.values())
+    rows: list[list[object]] = []
+    for level, epochs in enumerate(record.epochs):
+        found = rung_fidelity(record, level)
+        share = f"{100 * found.share:.0f} %"
+        crossed = f"{100 * crossings(record, level):.1f} %"
+        rows.append([epochs, share, f"{found.spearman:.3f}", f"{found.among_good:.3f}", found.kept, crossed])
+    seeds = range(len(networks[0].full))
+    if len(seeds) > 1:
+        one, other = ([network.full[seed].accuracy or 0.0 for network in networks] for seed in (0, 1))
+        found = fidelity(one, other, 1.0)
+        cells = [f"{found.spearman:.3f}", f"{found.among_good:.3f}", found.kept, ""]
+        rows.append(["full, seed 0 against seed 1", "100 %", *cells])
+    print("\nRungs against the truth\n")
+    header = ["epochs", "of the seconds", "Spearman", "in the best third", "of the best ten kept", "pairs crossed"]
+    print_table(header, rows)
+
+
+def print_times(found: Searches, within: float, seeds: int) -> None:
+    """Virtual seconds to the goal, and what they are of those of the same strategy with full trainings."""
+    print(f"\nVirtual seconds to within {within:g} points of the best, {seeds} seeds\n")
+    rows = []
+    for (strategy, scheduler), searches in found.items():
+        alone = [one.time_to(within) for one in searches]
+        row = times(alone)
+        cells = [f"{row.median:.1f} ({row.low:.1f} to {row.high:.1f})".replace("inf", "never"), row.reached]
+        if scheduler == FULL:
+            rows.append([strategy, scheduler, *cells, "", "", ""])
+            continue
+        full = [one.time_to(within) for one in found[strategy, FULL]]
+        again = [one.time_to(within, retrained=True) for one in searches]
+        quicker = ratio(alone, full)
+        rows.append([strategy, scheduler, *cells, _ratio(quicker), f"{quicker.quicker}", _ratio(ratio(again, full))])
+    header = ["strategy", "scheduler", "median (10 to 90 %)", "reached", "ratio to full", "seeds quicker", "retrained"]
+    print_table(header, rows)
+
+
+def _ratio(found: Ratio) -> str:
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+
+
+# -- pictures ----------------------------------------------------------------------------------------------------------
+
+
+def draw(folder: Path, record: Record, found: Searches, horizon: float) -> None:
+    """Write the pictures: curves of the record, and the mean regret over virtual time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    curves = [[value for rung in network.rungs for value in rung.curve] for network in record.networks.values()]
+    whole = [curve for curve in curves if len(curve) == record.epochs[-1]]
+    picture = plot_curves(f"validation accuracy on the trunk, {len(whole)} networks, in percent", record.epochs, whole)
+    (folder / "curves.svg").write_text(picture + "\n", "utf-8")
+    at = np.linspace(0, horizon / 2, QUARTERS)
+    worst = 100 * (record.best - min(network.truth for network in record.networks.values()))
+    means = {
+        key: np.mean([regret_over_time(one.steps, at, worst) for one in searches], axis=0)
+        for key, searches in found.items()
+    }
+    picture = plot_regret("mean regret of the incumbent in points of accuracy", at, means)
+    (folder / "multi_fidelity.svg").write_text(picture + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
