@@ -17,8 +17,10 @@ from netwright.strategies.halving import Halving
 from netwright.strategies.listed import Listed
 from netwright.strategies.local_search import LocalSearch, SteepestLocalSearch
 from netwright.strategies.nsga2 import NSGA2
+from netwright.strategies.ppo import PPO
 from netwright.strategies.random import RandomSearch
 from netwright.strategies.regularized_evolution import RegularizedEvolution
+from netwright.strategies.reinforce import Reinforce
 from netwright.strategies.tournament_evolution import TournamentEvolution
 from netwright.strategies.tpe import TPE
 
@@ -27,8 +29,10 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "gaussian-process": GaussianProcessSearch,
     "local-search": LocalSearch,
     "nsga2": NSGA2,
+    "ppo": PPO,
     "random": RandomSearch,
     "regularized-evolution": RegularizedEvolution,
+    "reinforce": Reinforce,
     "steepest-local-search": SteepestLocalSearch,
     "tournament-evolution": TournamentEvolution,
     "tpe": TPE,
@@ -36,6 +40,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 
 __all__ = [
     "NSGA2",
+    "PPO",
     "STRATEGIES",
     "TPE",
     "Auto",
@@ -48,6 +53,7 @@ __all__ = [
     "LocalSearch",
     "RandomSearch",
     "RegularizedEvolution",
+    "Reinforce",
     "SearchSpace",
     "Source",
     "SteepestLocalSearch",
