@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 MEMORY = 100
 """A failure is as bad as the worst of so many latest rewards."""
+FLATTER = 0.8
+"""A policy that repeats itself is drawn from with its tilts times this, and again, until a candidate is new."""
 ITS_OWN_FAULT = frozenset({"invalid", "diverged", "out_of_memory"})
 """How a trial fails through the candidate. A crash or a timeout may be the machine's doing."""
 
@@ -89,16 +91,33 @@ class Controller(Strategy):
     # -- asking --------------------------------------------------------------------------------------------------------
 
     def ask(self) -> Iterator[Proposal]:
-        """Candidates drawn from the policy; what was proposed before is drawn again."""
-        return self.novel(lambda rng: self.propose(self.space.walk(Drawing(self.policy, rng)), origin="policy"))
+        """Candidates drawn from the policy. For each draw that was proposed before, the next one is from a flatter one."""
+        given: set[bytes] = set()
+        current: Random | None = None
+        repeats = 0
+
+        def draw(rng: Random) -> Proposal:
+            nonlocal current, repeats
+            if rng is not current:
+                current, repeats = rng, 0
+            sharpness = FLATTER**repeats
+            candidate = self.space.walk(Drawing(self.policy, rng, sharpness))
+            proposal = self.propose(candidate, origin="policy", notes={"sharpness": sharpness} if repeats else {})
+            identity = bytes.fromhex(proposal.identity())
+            repeats += identity in self.seen or identity in given
+            return proposal
+
+        for proposal in self.novel(draw):
+            yield proposal
+            given.add(bytes.fromhex(proposal.identity()))
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
     def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
         """From now on it is under way; a repeated one is a draw of the policy like any other."""
         path = self.path(proposal.candidate)
-        drawn = path.priors if proposal.origin == "random" else self.policy.probabilities(path)
-        self._open[trial] = Drawn(path, path.of_taken(drawn))
+        sharpness = 0.0 if proposal.origin == "random" else float(proposal.notes.get("sharpness") or 1.0)
+        self._open[trial] = Drawn(path, path.of_taken(self.policy.probabilities(path, sharpness)))
 
     def path(self, candidate: Candidate) -> Path:
         """The questions that the candidate was asked; unknown ones get a row."""
@@ -180,11 +199,12 @@ class Controller(Strategy):
 
 
 class Drawing:
-    """A decider that answers each question by the policy, and by the prior where the policy does not know it."""
+    """A decider that answers each question by the policy, its tilts times `sharpness`; an unknown one by the prior."""
 
-    def __init__(self, policy: LogitsTable, rng: Random) -> None:
+    def __init__(self, policy: LogitsTable, rng: Random, sharpness: float) -> None:
         self.policy = policy
         self.rng = rng
+        self.sharpness = sharpness
         self.decisions: dict[str, Value] = {}
 
     def decide(self, address: str, choice: Choice) -> Value:
@@ -195,7 +215,7 @@ class Drawing:
 
     def _pick(self, name: str, prior: Prior) -> int:
         odds = self.policy.odds(name)
-        weights = prior if odds is None else [p * o for p, o in zip(prior, odds, strict=True)]
+        weights = prior if odds is None else [p * o**self.sharpness for p, o in zip(prior, odds, strict=True)]
         left = self.rng.random() * sum(weights)
         for answer, weight in enumerate(weights):
             left -= weight

@@ -110,16 +110,19 @@ class LogitsTable:
         upper = np.take_along_axis(values, self._upper[rows, :width], axis=1)
         return (1 - 2 * SHARED) * values + SHARED * (lower + upper)
 
-    def log_probabilities(self, path: Path) -> Floats:
-        """Log p of every answer of every question of a path, minus infinity for the filling: (n, k)."""
+    def log_probabilities(self, path: Path, sharpness: float = 1.0) -> Floats:
+        """Of every answer of every question of a path, log p; minus infinity for the filling: (n, k).
+
+        The tilts are taken times `sharpness`; at 0 p is the prior.
+        """
         with np.errstate(divide="ignore"):
-            scores = np.log(path.priors) + self.tilts(path.rows, path.priors.shape[1])
+            scores = np.log(path.priors) + sharpness * self.tilts(path.rows, path.priors.shape[1])
         scores -= scores.max(axis=1, keepdims=True)
         return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))  # type: ignore[no-any-return]
 
-    def probabilities(self, path: Path) -> Floats:
-        """P of every answer of every question of a path: (n, k)."""
-        return np.exp(self.log_probabilities(path))
+    def probabilities(self, path: Path, sharpness: float = 1.0) -> Floats:
+        """Of every answer of every question of a path, p: (n, k)."""
+        return np.exp(self.log_probabilities(path, sharpness))
 
     def ascend(self, rows: Indices, gradient: Floats) -> None:
         """One step of Adam up the gradient by the tilts of these rows, each given once: (n,), (n, k)."""
@@ -157,7 +160,7 @@ def entropy_gradient(path: Path, log_probabilities: Floats) -> Floats:
 
 
 def _surplus(path: Path, log_probabilities: Floats) -> Floats:
-    """Log p / prior, and 0 for the filling."""
+    """The logarithm of p over its prior, 0 for the filling: (n, k)."""
     there = path.priors > 0
     return np.where(there, log_probabilities, 0.0) - np.log(np.where(there, path.priors, 1.0))
 
