@@ -4,9 +4,10 @@ Zoph, Le, "Neural Architecture Search with Reinforcement Learning", ICLR 2017, a
 logits (`models.policy`): a row for each question (`questions`) of each slot, made where a candidate is first asked it. An
 algorithm (`reinforce`, `ppo`) says what is learnt from a `Lesson`.
 
-Rewards. Inside all limits: `scalar`. Outside a limit, or failed through its own fault (no memory, no finite loss, not
-to be built): the worst of the latest `MEMORY` rewards, once there is one. While nothing was inside the limits yet, the
-smaller violation is the better reward. A lost trial, a crash and a timeout teach nothing.
+Rewards. Inside all limits: `scalar`. Failed through its own fault (no memory, no finite loss, not to be built): the worst
+of the latest `MEMORY` rewards, once there is one. Outside a limit: as much below that as the violation times all that
+lies between the best and the worst reward so far. While nothing was inside the limits yet, the smaller violation is the
+better reward. A lost trial, a crash and a timeout teach nothing.
 
 What was drawn under an older policy, or not by the policy at all, carries the probabilities it was drawn with.
 """
@@ -17,6 +18,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -87,6 +89,7 @@ class Controller(Strategy):
         self._choices: dict[str, Choice] = {}  # by slot
         self._open: dict[TrialId, Drawn] = {}
         self._latest: deque[float] = deque(maxlen=MEMORY)
+        self._span = (inf, -inf)  # the worst and the best reward so far
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
@@ -145,7 +148,7 @@ class Controller(Strategy):
             yield from answers(slot, self._choices[slot], value)
 
     def on_finished(self, event: Finished) -> None:
-        """A reward: its own inside the limits, that of a failure outside."""
+        """A reward: its own inside the limits, a worse one outside."""
         drawn = self._open.pop(event.trial, None)
         if drawn is None:
             return
@@ -158,13 +161,16 @@ class Controller(Strategy):
             if not self._latest:
                 self._start_anew()
             self._latest.append(reward)
+            self._span = (min(reward, self._span[0]), max(reward, self._span[1]))
             self.scalar.notice(event.measurements)
             self._learn(Lesson(drawn, reward, measured=True))
 
     def _outside(self, drawn: Drawn, violation: float) -> None:
-        """Outside a limit: a failure, or while nothing was inside yet, the better the nearer."""
+        """Outside a limit: worse than all of late, and the farther the worse."""
         if self._latest:
-            self._learn(Lesson(drawn, min(self._latest), measured=False))
+            worst, best = self._span
+            reward = min(self._latest) - min(violation, 1.0) * (best - worst)
+            self._learn(Lesson(drawn, reward, measured=False))
         else:
             self._learn(Lesson(drawn, -violation, measured=True))
 
