@@ -12,6 +12,7 @@ from netwright.core.trial import Fidelity
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.auto import Auto
 from netwright.strategies.base import CostFunction, Costs, Drawing, Source, Strategy
+from netwright.strategies.forest import ForestSearch
 from netwright.strategies.gaussian_process import GaussianProcessSearch
 from netwright.strategies.halving import Halving
 from netwright.strategies.listed import Listed
@@ -26,6 +27,7 @@ from netwright.strategies.tpe import TPE
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "auto": Auto,
+    "forest": ForestSearch,
     "gaussian-process": GaussianProcessSearch,
     "local-search": LocalSearch,
     "nsga2": NSGA2,
@@ -47,6 +49,7 @@ __all__ = [
     "CostFunction",
     "Costs",
     "Drawing",
+    "ForestSearch",
     "GaussianProcessSearch",
     "Halving",
     "Listed",

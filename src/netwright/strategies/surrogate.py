@@ -1,0 +1,151 @@
+"""What strategies share that fit a model to results: the results, their order, and numbers that a model is fitted to.
+
+Modelled are the normal scores of ranks, so that neither the scale of an objective nor the worst networks matter;
+candidates outside a limit rank below all others, by how far, failures last, and what was trained further ranks above
+what was not. Parameters and MACs are computed, not modelled, where there are several objectives.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from statistics import NormalDist, fmean, pstdev
+
+from netwright.core.candidate import Candidate
+from netwright.core.errors import CandidateError
+from netwright.core.events import Failed, Finished, Lost
+from netwright.core.measurement import Measurement
+from netwright.core.metrics import METRICS
+from netwright.core.objective import Goal
+from netwright.core.seeding import derive
+from netwright.core.trial import Fidelity, Proposal, TrialId
+from netwright.spaces.walk import SearchSpace
+from netwright.strategies.base import CostFunction, Strategy
+from netwright.strategies.population import FAILED, Member, Result, result_of, spread_scale
+from netwright.strategies.ranking import best_first
+
+UNBUILDABLE = 1e3
+"""How many standard deviations below all others a network lies that cannot be built."""
+
+
+class Surrogate(Strategy):
+    """Keeps the results that a model is fitted to. A subclass has `ask`, and hears of new results by `on_learned`."""
+
+    kind = "model"
+    multi_objective = True
+
+    def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
+        super().__init__(space, goal, seed=seed, costs=costs)
+        self.members: dict[TrialId, Member] = {}
+        self.underway: dict[TrialId, Candidate] = {}
+
+    @abstractmethod
+    def on_learned(self) -> None:
+        """There is a new result."""
+
+    # -- telling ---------------------------------------------------------------------------------------------------
+
+    def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
+        """Keep the candidate until its result comes."""
+        if not repeated:
+            self.underway[trial] = proposal.candidate
+
+    def on_finished(self, event: Finished) -> None:
+        """One more result."""
+        candidate, result = self.underway.pop(event.trial, None), result_of(self.goal, event)
+        if candidate is not None and result is not None:
+            self._learn(event.trial, candidate, result)
+
+    def on_failed(self, event: Failed | Lost) -> None:
+        """A failure is the worst result; of a lost trial nothing is known."""
+        candidate = self.underway.pop(event.trial, None)
+        if candidate is not None and isinstance(event, Failed):
+            self._learn(event.trial, candidate, FAILED)
+
+    def on_promoted(self, trial: TrialId, fidelity: Fidelity, event: Finished | Failed | Lost) -> None:
+        """A candidate was trained on."""
+        if trial in self.members:
+            self.members[trial].learn(self.goal, fidelity.epochs, event)
+            self.on_learned()
+
+    def _learn(self, trial: TrialId, candidate: Candidate, result: Result) -> None:
+        self.members[trial] = Member(trial, candidate, {self.fidelity.epochs: result})
+        self.on_learned()
+
+    # -- results as numbers ----------------------------------------------------------------------------------------
+
+    def candidates(self, trials: Iterable[TrialId]) -> list[Candidate]:
+        """Of these trials."""
+        return [self.members[trial].candidate for trial in trials]
+
+    def feasible(self, trials: Iterable[TrialId]) -> list[TrialId]:
+        """Those that are inside all limits."""
+        return [trial for trial in trials if latest(self.members[trial])[1].violation == 0]
+
+    def best_first(self, trials: Sequence[TrialId]) -> list[TrialId]:
+        """The order of `ranking` among those that were trained as far; those trained further come first."""
+        results = {trial: latest(self.members[trial]) for trial in trials}
+        order: list[TrialId] = []
+        for epochs in sorted({epochs for epochs, _ in results.values()}, reverse=True):
+            rung = [trial for trial in trials if results[trial][0] == epochs]
+            order += [rung[i] for i in best_first([results[trial][1] for trial in rung])]
+        return sorted(order, key=lambda trial: results[trial][1].violation)
+
+    def scores(self, trials: Sequence[TrialId], index: int) -> list[float]:
+        """The normal scores of the ranks by objective `index`, larger is better; equal results have equal ones."""
+        standings = [_standing(self.members[trial], index) for trial in trials]
+        found: dict[tuple[float, ...], float] = {}
+        below = 0
+        for standing, equal in groupby(sorted(standings)):
+            count = len(list(equal))
+            rank = below + (count + 1) / 2
+            found[standing] = -NormalDist().inv_cdf((rank - 0.375) / (len(trials) + 0.25))
+            below += count
+        return [found[standing] for standing in standings]
+
+    def known(self, index: int) -> bool:
+        """Whether objective `index` is computed for every candidate instead of being modelled."""
+        return len(self.goal.objectives) > 1 and METRICS[self.goal.objectives[index].metric].needs == "arithmetic"
+
+
+class Known:
+    """Objective `index` by arithmetic, larger is better, on the scale of the results of `trials`, which are feasible."""
+
+    def __init__(self, strategy: Surrogate, index: int, trials: Sequence[TrialId]) -> None:
+        values = [latest(strategy.members[trial])[1].spread[index] for trial in trials]
+        self.metric = strategy.goal.objectives[index].metric
+        self.goal = Goal((strategy.goal.objectives[index],))
+        self.costs = strategy.costs
+        self.center, self.scale = fmean(values), max(pstdev(values), 1e-9)
+
+    def values(self, candidates: Sequence[Candidate]) -> list[float]:
+        """Of each candidate; what cannot be built is as bad as can be."""
+        return [self._value(candidate) for candidate in candidates]
+
+    def _value(self, candidate: Candidate) -> float:
+        try:
+            value = getattr(self.costs(candidate.architecture), self.metric)  # type: ignore[arg-type]
+        except CandidateError:
+            return -UNBUILDABLE
+        (cost,) = spread_scale(self.goal, self.goal.costs({self.metric: Measurement(value)}) or ())
+        return (self.center - cost) / self.scale
+
+
+def latest(member: Member) -> tuple[int, Result]:
+    """The result after most epochs, and these."""
+    return max(member.results.items(), key=lambda item: item[0])
+
+
+def some(order: Sequence[TrialId], most: int, seed: int) -> list[TrialId]:
+    """All of `order`, or `most` of them: the first half of these from its front, the others at random."""
+    if len(order) <= most:
+        return list(order)
+    rest = sorted(order[most // 2 :], key=lambda trial: derive(seed, "kept", trial))
+    return [*order[: most // 2], *rest[: most - most // 2]]
+
+
+def _standing(member: Member, index: int) -> tuple[float, ...]:
+    """What members are ranked by for one objective: how far outside the limits, how far trained, how good."""
+    epochs, result = latest(member)
+    return (0.0, -epochs, result.costs[index]) if result.violation == 0 else (result.violation, 0, 0.0)
