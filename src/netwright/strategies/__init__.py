@@ -11,6 +11,7 @@ from netwright.core.own import is_file, load
 from netwright.core.trial import Fidelity
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.auto import Auto
+from netwright.strategies.bananas import Bananas
 from netwright.strategies.base import CostFunction, Costs, Drawing, Source, Strategy
 from netwright.strategies.forest import ForestSearch
 from netwright.strategies.gaussian_process import GaussianProcessSearch
@@ -27,6 +28,7 @@ from netwright.strategies.tpe import TPE
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "auto": Auto,
+    "bananas": Bananas,
     "forest": ForestSearch,
     "gaussian-process": GaussianProcessSearch,
     "local-search": LocalSearch,
@@ -46,6 +48,7 @@ __all__ = [
     "STRATEGIES",
     "TPE",
     "Auto",
+    "Bananas",
     "CostFunction",
     "Costs",
     "Drawing",
