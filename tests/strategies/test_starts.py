@@ -30,7 +30,7 @@ def first(name: str, number: int, *, limits: Sequence[str] = (), rungs: Sequence
 def test_it_begins_with_the_starts(name: str, rungs: tuple[int, ...]) -> None:
     proposals = first(name, 6, rungs=rungs)
     assert [proposal.candidate for proposal in proposals[:3]] == STARTS
-    assert [proposal.origin for proposal in proposals] == ["start"] * 3 + ["random"] * 3
+    assert [proposal.origin for proposal in proposals] == ["start"] * 3 + ["grid" if name == "grid" else "random"] * 3
 
 
 def test_random_search_draws_at_random_alone() -> None:

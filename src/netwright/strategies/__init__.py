@@ -15,6 +15,7 @@ from netwright.strategies.bananas import Bananas
 from netwright.strategies.base import CostFunction, Costs, Drawing, Source, Strategy
 from netwright.strategies.forest import ForestSearch
 from netwright.strategies.gaussian_process import GaussianProcessSearch
+from netwright.strategies.grid import GridSearch
 from netwright.strategies.halving import Halving
 from netwright.strategies.listed import Listed
 from netwright.strategies.local_search import LocalSearch, SteepestLocalSearch
@@ -31,6 +32,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "bananas": Bananas,
     "forest": ForestSearch,
     "gaussian-process": GaussianProcessSearch,
+    "grid": GridSearch,
     "local-search": LocalSearch,
     "nsga2": NSGA2,
     "ppo": PPO,
@@ -54,6 +56,7 @@ __all__ = [
     "Drawing",
     "ForestSearch",
     "GaussianProcessSearch",
+    "GridSearch",
     "Halving",
     "Listed",
     "LocalSearch",
