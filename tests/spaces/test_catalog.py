@@ -79,7 +79,7 @@ def test_mobile_leaves_blocks_out():
 
 
 def test_an_unknown_name_lists_the_names():
-    with pytest.raises(SpaceError, match="must be one of chain, mobile, nasbench201, mlp.*'chian'"):
+    with pytest.raises(SpaceError, match="must be one of chain, hierarchical, mobile, nasbench201, mlp.*'chian'"):
         load_space("chian", task())
 
 

@@ -11,8 +11,8 @@ to a normal form, so that networks that compute the same in the same way become 
 **Joins.** Sizes are symbolic: channels, and the stride since the input (size = ceil(input size / stride)). A sum takes
 the channels of its deepest term (longest path from the input, then the widest; channels that depend on the task yield
 to given ones) and the smallest resolution. Terms of another size are averaged down and, where the channels differ,
-pass a 1x1 convolution with normalisation. A concatenation repairs the resolution only. These repairs are nodes of
-the graph like any other. The result does not depend on the order of the terms.
+pass a 1x1 convolution with normalisation. A concatenation repairs the resolution only, unless its cell projects it.
+These repairs are nodes of the graph like any other. The result does not depend on the order of the terms.
 """
 
 from __future__ import annotations
@@ -188,6 +188,15 @@ class _Builder:
         channels: Channels = "+".join([*names, *([str(numbers)] if numbers else [])]) if names else numbers
         return self.add("Concat", {}, tuple(fitted), Size(channels, scale), address, False)
 
+    def join(self, kind: str, sources: Sequence[int], channels: Channels, address: str) -> int:
+        """What a node of a cell makes of its edges; `channels` are those of the cell's input."""
+        if kind == "sum":
+            return self.sum(sources, address)
+        joined = self.concat(sources, address)
+        if kind == "concat" or joined == ZERO:
+            return joined
+        return self._fit(joined, channels, self.sizes[joined].scale, address)
+
     def _target_channels(self, sources: Iterable[int]) -> Channels:
         """The channels of the deepest source, then of the widest; numbers go before channels the task decides."""
 
@@ -248,7 +257,7 @@ def _conv(
     *,
     kernel: int,
     stride: int = 1,
-    groups: int = 1,
+    groups: Channels = 1,
     act: str | None = "relu",
     norm: bool = True,
     bias: bool | None = None,
@@ -270,7 +279,7 @@ def _apply_conv(builder: _Builder, record: Mapping[str, Any], source: int) -> in
     attributes = _conv(
         kernel=record["kernel"],
         stride=record["stride"],
-        groups=record["groups"],
+        groups=builder.sizes[source].channels if record["groups"] is None else record["groups"],
         act=record["act"],
         norm=record["norm"],
         bias=record["bias"],
@@ -327,7 +336,7 @@ def _apply_residual(builder: _Builder, record: Mapping[str, Any], source: int) -
 
 
 def _apply_cell(builder: _Builder, record: Mapping[str, Any], source: int) -> int:
-    join = builder.sum if record["join"] == "sum" else builder.concat
+    kind, channels = record["join"], builder.sizes[source].channels
     arriving: list[list[int]] = [[] for _ in range(record["nodes"])]
     values = [source]
     edges = sorted(record["edges"], key=lambda edge: (edge["to"], edge["from"]))
@@ -337,7 +346,7 @@ def _apply_cell(builder: _Builder, record: Mapping[str, Any], source: int) -> in
             edge = edges[position]
             arriving[target].append(builder.chain(edge["body"], values[edge["from"]]))
             position += 1
-        values.append(join(arriving[target], record["address"]))
+        values.append(builder.join(kind, arriving[target], channels, record["address"]))
     return values[-1] if record["output"] == "last" else builder.concat(values[1:], record["address"])
 
 

@@ -65,7 +65,8 @@ def _skip() -> Any:
 class Conv(Layer):
     """Convolution, batch normalisation, activation; output of ceil(size / stride).
 
-    `width` None keeps the number of channels. `kernel` must be odd. `bias` None means: only without `norm`.
+    `width` None keeps the number of channels. `kernel` must be odd. `groups` None makes it depthwise: a group for each
+    channel. `bias` None means: only without `norm`.
     `skip=k` adds the output of the layer k positions earlier in the same list (1: this layer's own input) to this
     layer's output; it is clipped at the beginning of the list.
     """
@@ -73,7 +74,7 @@ class Conv(Layer):
     width: Open = _width()
     kernel: Whole = _kernel(3)
     stride: Whole = _stride()
-    groups: Whole = whole(1, 1, WIDEST)
+    groups: Open = whole(1, 1, WIDEST, or_none=True)
     act: Act = _act()
     norm: Flag = flag(True)
     bias: Flag | None = word(None, None, True, False)
@@ -184,14 +185,15 @@ class Cell(Layer):
 
     `edge` is decided for each pair of nodes apart (addresses `…/edge/0-1`). `inputs` is "all", or the number of
     earlier nodes that each node takes, which ones being a decision (`…/inputs/2`). `join` is how a node combines its
-    edges, `output` is the last node or the concatenation of all nodes but the input.
+    edges: "sum", "concat", or "project": concatenated, and brought back to the channels of the cell's input by a 1x1
+    convolution with normalisation. `output` is the last node or the concatenation of all nodes but the input.
     """
 
     parts: ClassVar[tuple[str, ...]] = ("edge",)
     nodes: Whole = whole(4, 2, MOST_CELL_NODES)
     edge: Any = Conv()
     inputs: int | str = "all"
-    join: Text = word("sum", "sum", "concat")
+    join: Text = word("sum", "sum", "concat", "project")
     output: Text = word("last", "last", "concat")
 
     def __post_init__(self) -> None:

@@ -164,7 +164,7 @@ def _title(node: Node) -> str:
     attributes = node.attributes
     kind = attributes.get("kind") or attributes.get("width") or ""
     told = [
-        f"{name} {attributes[name]:g}"
+        f"{name} {attributes[name] if isinstance(attributes[name], str) else f'{attributes[name]:g}'}"
         for name in ("kernel", "expand", "stride", "groups", "se", "rate")
         if name in attributes and (name, attributes[name]) not in UNREMARKABLE
     ]
@@ -192,9 +192,8 @@ def _conv(steps: Steps, attributes: Attributes, inputs: Inputs) -> int:
     width = _width(steps, attributes, source)
     first = attributes["order"] == "act-conv-norm"
     step = steps.activation(source, attributes["act"]) if first else source
-    step = steps.conv(
-        step, width, attributes["kernel"], attributes["stride"], attributes["groups"], bias=attributes["bias"]
-    )
+    groups = attributes["groups"] if isinstance(attributes["groups"], int) else steps.image(source)[0]
+    step = steps.conv(step, width, attributes["kernel"], attributes["stride"], groups, bias=attributes["bias"])
     if attributes["norm"]:
         step = steps.norm(step)
     return step if first else steps.activation(step, attributes["act"])

@@ -55,9 +55,9 @@ class Word:
 Rule = Whole | Number | Word
 
 
-def whole(default: int | None, low: int, high: int) -> Any:
-    """A field with a whole number; a default of None leaves it open."""
-    return field(default=default, metadata={"rule": Whole(low, high, default is None)})
+def whole(default: int | None, low: int, high: int, *, or_none: bool = False) -> Any:
+    """A field with a whole number; it may be None where that is said, or is the default."""
+    return field(default=default, metadata={"rule": Whole(low, high, or_none or default is None)})
 
 
 def number(default: float, low: float, high: float) -> Any:

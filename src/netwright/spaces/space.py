@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -29,7 +29,10 @@ class Space:
     everything up to the last features is described; the classifier head is added for the task. `reference` is a
     (network, recipe) without choices: the hand-made network of the same family that a search is compared with.
     `starts` are candidates known to be good, each as the values of its slots (`spaces.encoding`): a search begins
-    there. Raises SpaceError naming the address of a part that cannot be read.
+    there. `sampler(rng)` gives the decider that draws a candidate, without it every decision falls evenly over its
+    values. `strata` are beginnings of addresses: a mutation picks one of them evenly (the other decisions are one more),
+    then a decision there; without any it picks evenly among all decisions. Raises SpaceError naming the address of a
+    part that cannot be read.
     """
 
     def __init__(
@@ -40,10 +43,14 @@ class Space:
         name: str = "custom",
         reference: tuple[Any, Recipe] | None = None,
         starts: Sequence[Mapping[str, Value]] = (),
+        sampler: Callable[[random.Random], Decider] = Sample,
+        strata: Sequence[str] = (),
     ) -> None:
         self.network = network
         self.recipe = Recipe() if recipe is None else recipe
         self.name = name
+        self.strata = tuple(strata)
+        self._sampler = sampler
         shared: dict[str, Any] = {}
         _check_part(network, "network", 0, shared)
         _check_recipe_spec(self.recipe, shared)
@@ -54,8 +61,8 @@ class Space:
             raise SpaceError(f"each start must be a candidate of the space, but: {error}") from error
 
     def sample(self, rng: random.Random) -> Candidate:
-        """A candidate drawn at random: every decision evenly over its values."""
-        return self.walk(Sample(rng))
+        """A candidate drawn at random: by the space's sampler, or every decision evenly over its values."""
+        return self.walk(self._sampler(rng))
 
     def replay(self, decisions: Mapping[str, Value]) -> Candidate:
         """The candidate with these decisions; others than those met are left aside.

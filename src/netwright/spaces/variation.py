@@ -36,8 +36,9 @@ class Edit:
 def mutate(space: SearchSpace, parent: Candidate, rng: random.Random, kind: Kind = "any") -> tuple[Candidate, Edit]:
     """A child with one decision changed to another legal value, and what was changed.
 
-    The decision is drawn evenly from those that can change, and its value evenly from the *other* options (numbers
-    move nearby; a repeat gets or loses an element). All other decisions are kept; those that come to exist are drawn.
+    The decision is drawn evenly from those that can change (of one of the space's `strata`, drawn evenly before, where
+    it has any), and its value evenly from the *other* options (numbers move nearby; a repeat gets or loses an element).
+    All other decisions are kept; those that come to exist are drawn.
     While the child is the same network with the same recipe (the change was on a dead edge), another change is drawn,
     up to 20 times. A `kind` that finds nothing to change is taken as "any"; where the space has one candidate only,
     the child is its parent. Raises CandidateError when the parent is from another space.
@@ -46,7 +47,7 @@ def mutate(space: SearchSpace, parent: Candidate, rng: random.Random, kind: Kind
     moves = _moves(parent.decisions, choices, kind) or _moves(parent.decisions, choices, "any")
     child = parent
     for _ in range(MOST_REDRAWS if moves else 0):
-        address, draw = rng.choice(moves)
+        address, draw = rng.choice(_stratum(space, moves, rng))
         child = space.walk(_Changed(parent.decisions, address, draw(rng), rng))
         if child.key != parent.key or child.recipe != parent.recipe:
             break
@@ -141,6 +142,17 @@ def _moves(decisions: Mapping[str, Value], choices: Mapping[str, Choice], kind: 
         if draw is not None:
             moves.append((address, draw))
     return moves
+
+
+def _stratum(space: SearchSpace, moves: list[tuple[str, Draw]], rng: random.Random) -> list[tuple[str, Draw]]:
+    """The moves in one of the space's strata, drawn evenly from those that have any; all where it names none."""
+    strata = getattr(space, "strata", ())
+    if not strata:
+        return moves
+    found: dict[str, list[tuple[str, Draw]]] = {}
+    for move in moves:
+        found.setdefault(next(filter(move[0].startswith, strata), ""), []).append(move)
+    return rng.choice(list(found.values()))
 
 
 def _move(address: str, choice: Choice, value: Value, kind: Kind) -> Draw | None:

@@ -17,6 +17,7 @@ from netwright.strategies.forest import ForestSearch
 from netwright.strategies.gaussian_process import GaussianProcessSearch
 from netwright.strategies.grid import GridSearch
 from netwright.strategies.halving import Halving
+from netwright.strategies.hypervolume_evolution import HypervolumeEvolution
 from netwright.strategies.listed import Listed
 from netwright.strategies.local_search import LocalSearch, SteepestLocalSearch
 from netwright.strategies.nsga2 import NSGA2
@@ -33,6 +34,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "forest": ForestSearch,
     "gaussian-process": GaussianProcessSearch,
     "grid": GridSearch,
+    "hypervolume-evolution": HypervolumeEvolution,
     "local-search": LocalSearch,
     "nsga2": NSGA2,
     "ppo": PPO,
@@ -58,6 +60,7 @@ __all__ = [
     "GaussianProcessSearch",
     "GridSearch",
     "Halving",
+    "HypervolumeEvolution",
     "Listed",
     "LocalSearch",
     "RandomSearch",

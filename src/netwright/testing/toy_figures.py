@@ -21,7 +21,9 @@ from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.strategies import (
     NSGA2,
     TPE,
+    GridSearch,
     Halving,
+    HypervolumeEvolution,
     LocalSearch,
     RandomSearch,
     RegularizedEvolution,
@@ -67,6 +69,7 @@ def one_objective(table: T201, seeds: int) -> list[Row]:
         return lambda seed: kind(table, ONE, seed=seed, costs=toy_costs, starts_drawn=starts_drawn)
 
     rows = [("random", scores(lambda seed: RandomSearch(table, ONE, seed=seed, costs=toy_costs)))]
+    rows.append(("grid", scores(lambda seed: GridSearch(table, ONE, seed=seed, costs=toy_costs))))
     for population, sample in ((10, 3), (10, 5), (16, 5), (20, 5), (20, 10), (50, 10)):
         rows.append((f"evolution P{population} S{sample}", scores(evolution(population, sample))))
     for population in (10, 16, 20, 50):
@@ -95,13 +98,17 @@ def two_objectives(table: T201, seeds: int) -> list[Row]:
         runs = [simulate(make(seed), evaluate, trials=BUDGETS[-1]) for seed in range(seeds)]
         return [[covered(run, budget) for run in runs] for budget in BUDGETS]
 
-    def nsga2(population: int, crossover: float) -> Callable[[int], Source]:
-        return lambda seed: NSGA2(table, TWO, seed=seed, costs=toy_costs, population=population, crossover=crossover)
+    def evolution(
+        kind: type[NSGA2 | HypervolumeEvolution], population: int, crossover: float
+    ) -> Callable[[int], Source]:
+        return lambda seed: kind(table, TWO, seed=seed, costs=toy_costs, population=population, crossover=crossover)
 
     rows = [("random", shares(lambda seed: RandomSearch(table, TWO, seed=seed, costs=toy_costs)))]
-    for population in (12, 20, 40):
-        for crossover in (0.9, 0.5):
-            rows.append((f"NSGA-II P{population} crossover {crossover}", shares(nsga2(population, crossover))))
+    for kind in (NSGA2, HypervolumeEvolution):
+        for population in (12, 20, 40):
+            for crossover in (0.9, 0.5):
+                name = f"{kind.name} P{population} crossover {crossover}"
+                rows.append((name, shares(evolution(kind, population, crossover))))
     rows.append(("tpe", shares(lambda seed: TPE(table, TWO, seed=seed, costs=toy_costs))))
     return rows
 

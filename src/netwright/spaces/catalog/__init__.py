@@ -8,6 +8,7 @@ from netwright.core.errors import SpaceError
 from netwright.core.own import is_file, load
 from netwright.core.task import TaskSpec
 from netwright.spaces.catalog.chain import chain
+from netwright.spaces.catalog.hierarchical import hierarchical
 from netwright.spaces.catalog.mlp import mlp
 from netwright.spaces.catalog.mobile import mobile
 from netwright.spaces.catalog.nasbench201 import counts as nasbench201_counts
@@ -18,6 +19,7 @@ SpaceMaker = Callable[[TaskSpec], Space]
 
 CATALOG: dict[str, SpaceMaker] = {
     "chain": chain,
+    "hierarchical": hierarchical,
     "mobile": mobile,
     "nasbench201": nasbench201,
     "mlp": mlp,
