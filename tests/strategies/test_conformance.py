@@ -1,4 +1,4 @@
-"""Every registered strategy, alone and under successive halving, on every kind of space; and faults that are caught."""
+"""Every registered strategy, alone and under its wrappers, on every kind of space; and faults that are caught."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from netwright.core.trial import Proposal, TrialId
 from netwright.spaces.catalog import CATALOG, make_space
 from netwright.spaces.shapes import costs
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies import STRATEGIES, RandomSearch, RegularizedEvolution, Source, make_strategy
-from netwright.strategies.base import Costs
+from netwright.strategies import STRATEGIES, WRAPPERS, RandomSearch, RegularizedEvolution, Source, make_strategy
+from netwright.strategies.base import CostFunction, Costs
 from netwright.strategies.population import Member, Result
 from netwright.testing.strategies import CHECKS, Make
 from netwright.testing.toys import Grid, Interval, Nested, toy_costs
@@ -28,37 +28,47 @@ TOYS: dict[str, SearchSpace] = {
     "continuous": Interval(),
     "conditional": Nested(12),
 }
-RUNGS = {"flat": (), "halving": (1, 3, 9)}
+PAIRS = [(name, "flat") for name in STRATEGIES] + [
+    (name, wrapper) for name, strategy in STRATEGIES.items() for wrapper in WRAPPERS if strategy.fidelities
+]
+SLOW = {("gaussian-process", "hyperband")}
+
+
+def made(name: str, wrapper: str, space: SearchSpace, goal: Goal, seed: int, costs: CostFunction) -> Source:
+    """The strategy, plain (`flat`) or under a wrapper."""
+    rungs = () if wrapper == "flat" else (1, 3, 9)
+    under = "halving" if wrapper == "flat" else wrapper
+    return make_strategy(name, space, goal, seed=seed, costs=costs, epochs=9, rungs=rungs, wrapper=under)
 
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("space", TOYS)
-@pytest.mark.parametrize("rungs", RUNGS)
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_conformance(name: str, rungs: str, space: str, check: str) -> None:
-    def make(space: SearchSpace, goal: Goal, seed: int) -> Source:
-        return make_strategy(name, space, goal, seed=seed, costs=toy_costs, epochs=9, rungs=RUNGS[rungs])
-
-    CHECKS[check](make, TOYS[space])
+@pytest.mark.parametrize(
+    ("name", "wrapper"),
+    [pytest.param(*pair, marks=pytest.mark.long if pair in SLOW else (), id="-".join(pair)) for pair in PAIRS],
+)
+def test_conformance(name: str, wrapper: str, space: str, check: str) -> None:
+    CHECKS[check](lambda space, goal, seed: made(name, wrapper, space, goal, seed, toy_costs), TOYS[space])
 
 
 TASK = TaskSpec((1, 28, 28), tuple("0123456789"), (0.29,), (0.35,))
 
 
 def combinations() -> Iterator[object]:
-    """Every strategy, plain and under halving, on every registered space; a model learns on one in everyday's tests."""
-    for name, rungs, space in product(STRATEGIES, RUNGS, CATALOG):
-        slow = STRATEGIES[name].kind == "model" and (rungs, space) != ("flat", "chain")
-        yield pytest.param(name, rungs, space, marks=pytest.mark.long if slow else (), id=f"{name}-{rungs}-{space}")
+    """Every strategy, plain and wrapped, on every registered space; in everyday's tests a model learns on one, and
+    Hyperband has random search under it alone."""
+    for (name, wrapper), space in product(PAIRS, CATALOG):
+        slow = STRATEGIES[name].kind == "model" and (wrapper, space) != ("flat", "chain")
+        slow = slow or (wrapper == "hyperband" and name != "random")
+        yield pytest.param(name, wrapper, space, marks=pytest.mark.long if slow else (), id=f"{name}-{wrapper}-{space}")
 
 
 @pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize(("name", "rungs", "space"), list(combinations()))
-def test_conformance_on_registered_spaces(name: str, rungs: str, space: str, check: str) -> None:
-    def make(space: SearchSpace, goal: Goal, seed: int) -> Source:
-        return make_strategy(name, space, goal, seed=seed, costs=network_costs, epochs=9, rungs=RUNGS[rungs])
-
-    CHECKS[check](make, make_space(space, TASK))
+@pytest.mark.parametrize(("name", "wrapper", "space"), list(combinations()))
+def test_conformance_on_registered_spaces(name: str, wrapper: str, space: str, check: str) -> None:
+    CHECKS[check](
+        lambda space, goal, seed: made(name, wrapper, space, goal, seed, network_costs), make_space(space, TASK)
+    )
 
 
 def network_costs(architecture: Architecture) -> Costs:
@@ -140,10 +150,8 @@ def test_seeded_faults_are_caught(
 
 @pytest.mark.fault(21)
 def test_late_result_is_ignored_for_the_population() -> None:
-    for name in STRATEGIES:
+    for name, wrapper in PAIRS:
         CHECKS["late_results"](
-            lambda space, goal, seed, name=name: make_strategy(
-                name, space, goal, seed=seed, costs=toy_costs, epochs=9, rungs=(1, 3, 9)
-            ),
+            lambda space, goal, seed, name=name, wrapper=wrapper: made(name, wrapper, space, goal, seed, toy_costs),
             TOYS["grid"],
         )

@@ -210,8 +210,8 @@ def test_settings_are_checked(rungs: tuple[int, ...], eta: int, sentence: str) -
 def test_memory_is_bounded_by_the_window() -> None:
     halving = Halving(NSGA2(GRID, parse_goal((), ()), seed=0, costs=toy_costs), rungs=(1, 3))
     simulate(halving, lambda p, rng: measured(accuracy=rng.random(), parameters=rng.random()), trials=2 * WINDOW)
-    assert len(halving.rungs[0].records) == WINDOW
-    assert not halving._open
+    assert len(halving.bracket.rungs[0].records) == WINDOW
+    assert not halving.bracket.open
 
 
 # -- learning curves with a known best ---------------------------------------------------------------------------------

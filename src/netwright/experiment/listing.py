@@ -51,6 +51,7 @@ def list_strategies() -> Described:
         can = [name.replace("_", " ") for name, able in entry.items() if able is True]
         lines.append(f"{entry['name']:<24}{entry['kind']:<12}{', '.join(can)}")
     lines.append("Add +halving to a name for asynchronous successive halving: nsga2+halving is the default.")
+    lines.append("Add +hyperband for several halvings that begin at different rungs; bohb comes with it.")
     return found, lines
 
 

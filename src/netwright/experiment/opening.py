@@ -42,7 +42,7 @@ from netwright.ledger.sqlite import SqliteLedger
 from netwright.spaces.catalog import SpaceMaker, find_space
 from netwright.spaces.catalog import make_space as catalog_space
 from netwright.spaces.space import Space
-from netwright.strategies import Strategy, find_strategy
+from netwright.strategies import Strategy, find_strategy, parts_of
 
 LEDGER_FILE = "ledger.sqlite"
 RUN_FILE = "run.toml"
@@ -194,7 +194,7 @@ def _named_space(settings: Settings, *, anew: bool) -> SpaceMaker:
 
 def _named_strategy(settings: Settings, *, anew: bool) -> type[Strategy]:
     """The strategy of the settings, under the same rule."""
-    name = (settings.strategy or "").removesuffix("+halving")
+    name, _ = parts_of(settings.strategy or "")
     if is_file(name) and not anew:
         raise RunChanged(
             "the strategy of this run is in a file of Python, which is run only when it is named; to go on, add "

@@ -20,6 +20,7 @@ from netwright.reports.terminal import data_in_words, size_in_words
 from netwright.reports.words import count, duration, layer_in_words
 from netwright.spaces.catalog import find_space
 from netwright.spaces.shapes import plan
+from netwright.strategies import parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def preview(given: Settings) -> Preview:
         ladder = build_ladder(
             images=images, epoch_seconds=epoch["reference"], worker_seconds=budget, passes=settings.epochs
         )
-        first = ladder.rungs[0] if "+halving" in (settings.strategy or "") else max(1, ladder.epochs // 3)
+        first = ladder.rungs[0] if parts_of(settings.strategy or "")[1] else max(1, ladder.epochs // 3)
         seconds = epoch["sample"] * first * 1.2
         bounds = [] if settings.trials is None else [settings.trials]
         bounds += [] if budget is None else [math.floor(budget * (1 - FINAL_SHARE) / seconds)]

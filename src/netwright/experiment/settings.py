@@ -19,8 +19,7 @@ from typing import Any
 from netwright.budget import Budget
 from netwright.core.errors import InputError, RunChanged
 from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
-from netwright.core.own import is_file
-from netwright.strategies import find_strategy
+from netwright.strategies import check_name
 
 DEFAULT_MINUTES = 10.0
 DEFAULT_STRATEGY = "nsga2+halving"
@@ -69,9 +68,7 @@ class Settings:
             if bound is not None and not 0 < bound < math.inf:
                 raise InputError(f"{name} must be a positive number, but got {bound}")
         if self.strategy is not None:
-            name = self.strategy.removesuffix("+halving")
-            if not is_file(name):
-                find_strategy(name)
+            check_name(self.strategy)
         _ = self.goal
 
     def complete(self) -> Settings:

@@ -24,7 +24,7 @@ from netwright.experiment.finalists import lineup
 from netwright.experiment.ladder import FINAL_SHARE, Ladder, build_ladder, makespan, share_out
 from netwright.experiment.opening import Opened
 from netwright.loop import Ended, Loop
-from netwright.strategies import Listed, Source, Strategy, make_strategy
+from netwright.strategies import Listed, Source, Strategy, make_strategy, parts_of
 
 CLOSING_SECONDS = 8.0
 """Kept back from a budget of time for measuring, test, export and report."""
@@ -79,8 +79,9 @@ def find_ladder(opened: Opened) -> Ladder:
 
 
 def search_source(opened: Opened, desk: Desk, ladder: Ladder, strategy: type[Strategy], purpose: str) -> Source:
-    """The strategy, under successive halving where the run has that. `purpose` sets its random stream apart."""
-    rungs = ladder.rungs if (opened.settings.strategy or "").endswith("+halving") else ()
+    """The strategy, in the wrapper of the run if it has one. `purpose` sets its random stream apart."""
+    wrapper = parts_of(opened.settings.strategy or "")[1] or opened.strategy.wrapper
+    rungs = ladder.rungs if wrapper else ()
     return make_strategy(
         strategy,
         opened.space,
@@ -89,6 +90,7 @@ def search_source(opened: Opened, desk: Desk, ladder: Ladder, strategy: type[Str
         costs=desk.plan,
         epochs=rungs[-1] if rungs else max(1, ladder.epochs // 3),
         rungs=rungs,
+        wrapper=wrapper or "halving",
         starts=opened.space.starts,
     )
 

@@ -74,9 +74,10 @@ class Source(ABC):
 class Strategy(Source):
     """A source that searches a space. Class attributes say what it can do.
 
-    `costs(architecture)` gives parameters and MACs by arithmetic, or raises CandidateError. `fidelity` is what new
-    proposals are trained to, `starts` are candidates known to be good, from the space; its owner (`make_strategy`,
-    `Halving`) sets both.
+    `costs(architecture)` gives parameters and MACs by arithmetic, or raises CandidateError. `fidelity` is what the
+    trial that it is told of was trained to, and new ones are; where new ones are always trained to another (Hyperband),
+    that is `entry`. `starts` are candidates known to be good, from the space. Its owner (`make_strategy`, `Halving`)
+    sets them all.
     """
 
     kind: ClassVar[str] = "custom"
@@ -86,8 +87,11 @@ class Strategy(Source):
     conditional: ClassVar[bool] = True
     continuous: ClassVar[bool] = True
     asynchronous: ClassVar[bool] = True
+    wrapper: ClassVar[str] = ""
+    """What it comes with where nothing else is said: the name of a wrapper, empty for none."""
 
     fidelity: Fidelity = Fidelity(1)
+    entry: Fidelity | None = None
     starts: Sequence[Candidate] = ()
 
     def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
@@ -115,9 +119,8 @@ class Strategy(Source):
         notes: Mapping[str, Scalar] | None = None,
     ) -> Proposal:
         """A proposal at this strategy's fidelity."""
-        return Proposal(
-            candidate, self.fidelity, start or Fresh(), parents=parents, origin=origin, notes=dict(notes or {})
-        )
+        fidelity = self.entry or self.fidelity
+        return Proposal(candidate, fidelity, start or Fresh(), parents=parents, origin=origin, notes=dict(notes or {}))
 
     def novel(self, draw: Callable[[Random], Proposal]) -> Iterator[Proposal]:
         """The starts that remain, then proposals of `draw`, drawn again (`REDRAWS` times) while they repeat or break a limit.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heapify, heappop, heapreplace
 from math import ceil
 from random import Random
@@ -45,6 +46,8 @@ CANDIDATES = 24
 """Drawn from the good trials' density for each proposal. Few on purpose: taking the best of more explores less."""
 GOOD_SHARE, MOST_GOOD = 0.1, 25
 """So many of the results are good; the highest number holds for one objective."""
+BANDWIDTHS = ("gaps", "normal")
+"""How wide kernels around numbers are: as the gaps between them, or by the normal reference rule."""
 FEWEST = 2
 """A density of fewer trials than this is the prior alone."""
 
@@ -52,7 +55,10 @@ FEWEST = 2
 class TPE(Strategy):
     """Proposes what is likely among the good trials and unlikely among the others.
 
-    `startup` proposals are random; each later one is the best of `candidates` draws.
+    `startup` proposals are random; each later one is the best of `candidates` draws, but for a `random_share` of them.
+    The best `good_share` of a rung, at most `most_good`, is good. With `by_decisions` at least one more than a candidate
+    has decisions are, and no rung is modelled that has not as many others. `bandwidth` is one of `BANDWIDTHS`; draws come
+    from kernels so many times `wider`.
     """
 
     name = "tpe"
@@ -68,12 +74,29 @@ class TPE(Strategy):
         costs: CostFunction,
         startup: int = STARTUP,
         candidates: int = CANDIDATES,
+        good_share: float = GOOD_SHARE,
+        most_good: int | None = MOST_GOOD,
+        by_decisions: bool = False,
+        random_share: float = 0.0,
+        bandwidth: str = "gaps",
+        wider: float = 1.0,
     ) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         if startup < 1 or candidates < 1:
             raise InputError(f"startup and candidates must be at least 1, but got {startup} and {candidates}")
+        if not (0 < good_share < 1 and 0 <= random_share <= 1 and wider > 0 and bandwidth in BANDWIDTHS):
+            raise InputError(
+                f"good_share must be within 0 … 1, random_share within 0 … 1, wider positive and bandwidth one of "
+                f"{', '.join(BANDWIDTHS)}, but got {good_share}, {random_share}, {wider} and {bandwidth!r}"
+            )
         self.startup = startup
         self.candidates = candidates
+        self.good_share = good_share
+        self.most_good = most_good
+        self.by_decisions = by_decisions
+        self.random_share = random_share
+        self.bandwidth = bandwidth
+        self.wider = wider
         self._table = Table(space)
         self._open: set[TrialId] = set()
         self._outcomes: dict[int, dict[TrialId, Outcome]] = {}  # by epochs
@@ -87,13 +110,17 @@ class TPE(Strategy):
         """
         now = self.densities()
         likeliest: Likeliest | None = None
+        random: Random | None = None  # whose proposal is one of the random share
 
         def draw(rng: Random) -> Proposal:
-            nonlocal likeliest
-            if now is None:
+            nonlocal likeliest, random
+            if now is None or random is rng:
                 return self.propose(self.space.sample(rng), origin="random")
             if likeliest is None or likeliest.rng is not rng:
-                likeliest = Likeliest(now, self.candidates, rng)
+                if self.random_share and rng.random() < self.random_share:
+                    random = rng
+                    return draw(rng)
+                likeliest = Likeliest(now, self.candidates, rng, self.wider)
             return self.propose(likeliest.walk(self.space), origin="model")
 
         for proposal in self.novel(draw):
@@ -108,23 +135,33 @@ class TPE(Strategy):
             return None
         outcomes = self._outcomes[epochs]
         trials = sorted(outcomes)
-        count = ceil(GOOD_SHARE * len(trials))
         several = len(self.goal.objectives) > 1
-        chosen = best([outcomes[trial] for trial in trials], count if several else min(count, MOST_GOOD))
+        chosen = best([outcomes[trial] for trial in trials], self._good(len(trials), capped=not several))
         good = {trials[i] for i in chosen}
         failed = [trial for trial, at in self._failed.items() if at <= epochs]
         bad = sorted({*trials, *failed, *self._open} - good)
-        return Densities(self._table, sorted(good), bad, aged=not several)
+        return Densities(self._table, sorted(good), bad, aged=not several, normal=self.bandwidth == "normal")
+
+    def _good(self, results: int, *, capped: bool) -> int:
+        """How many of so many results are good."""
+        count = ceil(self.good_share * results)
+        if self.by_decisions:
+            count = max(count, self._widest + 1)
+        return min(count, self.most_good) if capped and self.most_good is not None else count
 
     def _rung(self) -> int | None:
         """The highest number of epochs with enough results: more good ones than decisions, but `MOST_GOOD` will do.
 
-        For the lowest one the `startup` is enough.
+        For the lowest one the `startup` is enough. With `by_decisions` each needs as many good ones and others.
         """
         for epochs in sorted(self._outcomes, reverse=True):
             results = len(self._outcomes[epochs])
+            if self.by_decisions:
+                if results >= 2 * (self._widest + 1):
+                    return epochs
+                continue
             needed = 0 if epochs == self.fidelity.epochs else min(self._widest + 1, MOST_GOOD)
-            if results >= self.startup and ceil(GOOD_SHARE * results) >= needed:
+            if results >= self.startup and ceil(self.good_share * results) >= needed:
                 return epochs
         return None
 
@@ -265,16 +302,20 @@ def _most_added(points: Floats, reference: Floats, count: int) -> list[int]:
 class Densities:
     """Of the good trials and of the bad ones at one moment, group by group; both in order of their numbers.
 
-    `aged`: older good trials weigh less, as older bad ones always do.
+    `aged`: older good trials weigh less, as older bad ones always do. `normal`: kernels around numbers are as wide as the
+    normal reference rule says.
     """
 
-    def __init__(self, table: Table, good: Sequence[TrialId], bad: Sequence[TrialId], *, aged: bool) -> None:
+    def __init__(
+        self, table: Table, good: Sequence[TrialId], bad: Sequence[TrialId], *, aged: bool, normal: bool = False
+    ) -> None:
         import numpy as np
 
         self.table = table
         self.good = good
         self.bad = bad
         self.aged = aged
+        self.normal = normal
         self._places = np.zeros((2, len(table.places)), dtype=np.bool_)  # of the good ones, of the bad ones
         for among, trials in zip(self._places, (good, bad), strict=True):
             among[[table.places[trial] for trial in trials]] = True
@@ -291,23 +332,29 @@ class Densities:
         if group not in self._fits:
             import numpy as np
 
-            from netwright.strategies.models.parzen import Mixture
+            from netwright.strategies.models.parzen import Mixture, normal_reference
 
             good, bad = (group.points(among) for among in self._places)
             ahead = [row for row in map(group.row, self._ahead) if row is not None]
             bad = np.concatenate([bad, np.array(ahead)]) if ahead else bad
             good, bad = (points if len(points) >= FEWEST else points[:0] for points in (good, bad))
             even = None if self.aged else np.ones(len(good))
-            self._fits[group] = Mixture(group.columns, good, even), Mixture(group.columns, bad)
+            bandwidth = partial(normal_reference, columns=len(group.columns)) if self.normal else None
+            self._fits[group] = (
+                Mixture(group.columns, good, even, bandwidth),
+                Mixture(group.columns, bad, bandwidth=bandwidth),
+            )
         return self._fits[group]
 
-    def draws(self, group: Group, count: int, rng: np.random.Generator) -> Iterator[Numbers]:
-        """Numbers for each slot of a group: different ones of `count` draws, the best first; then of as many more."""
+    def draws(self, group: Group, count: int, rng: np.random.Generator, wider: float = 1.0) -> Iterator[Numbers]:
+        """Numbers for each slot of a group: different ones of `count` draws, the best first; then of as many more.
+
+        They are drawn from kernels so many times `wider`."""
         good, bad = self.of(group)
         given: set[bytes] = set()
         while True:
             known = len(given)
-            drawn = good.draw(count, rng)
+            drawn = good.draw(count, rng, wider)
             for i in (bad.log_density(drawn) - good.log_density(drawn)).argsort(kind="stable"):
                 if drawn[i].tobytes() not in given:
                     given.add(drawn[i].tobytes())
@@ -335,11 +382,12 @@ class Likeliest:
     Every walk takes the next best of each group's draws.
     """
 
-    def __init__(self, densities: Densities, count: int, rng: Random) -> None:
+    def __init__(self, densities: Densities, count: int, rng: Random, wider: float = 1.0) -> None:
         import numpy as np
 
         self.densities = densities
         self.count = count
+        self.wider = wider
         self.rng = rng
         self.generator = np.random.default_rng(rng.getrandbits(64))
         self.draws: dict[Group, Iterator[Numbers]] = {}
@@ -356,7 +404,7 @@ class Likeliest:
         group = self.densities.table.groups.get(slot)
         if group is not None and slot not in self.drawn:
             if group not in self.draws:
-                self.draws[group] = self.densities.draws(group, self.count, self.generator)
+                self.draws[group] = self.densities.draws(group, self.count, self.generator, self.wider)
             self.drawn.update(next(self.draws[group]))
         numbers = self.drawn.get(slot) or numbers_of(choice, choice.draw(address, self.rng))
         self.decisions[address] = value_of(choice, address, numbers)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,11 @@ RECENT = 25
 """So many of the newest points weigh as much as the prior; the older ones less."""
 FINEST = 100
 """No kernel is narrower than this part of the range, however many points there are."""
+NARROWEST = 1e-3
+"""No kernel of `normal_reference` is narrower than this share of the range."""
+
+Bandwidth = Callable[[Floats, float, float], Floats]
+"""The widths of the kernels around some centres in a range, as `widths` gives them."""
 
 
 def recency(points: int) -> Floats:
@@ -42,8 +47,8 @@ class Kernels(ABC):
         """(points, width) -> (points, m)."""
 
     @abstractmethod
-    def draw(self, components: Indices, rng: np.random.Generator) -> Floats:
-        """One value from each of these components: (draws,) -> (draws, width)."""
+    def draw(self, components: Indices, rng: np.random.Generator, wider: float) -> Floats:
+        """One value from each of these components, numbers from so many times `wider` ones: (draws,) -> (draws, width)."""
 
 
 class Column(ABC):
@@ -55,24 +60,33 @@ class Column(ABC):
         """How many numbers of a row it takes."""
 
     @abstractmethod
-    def kernels(self, values: Floats) -> Kernels:
-        """A kernel for each of these values (m - 1, width), and the prior."""
+    def kernels(self, values: Floats, bandwidth: Bandwidth) -> Kernels:
+        """A kernel for each of these values (m - 1, width), and the prior. `bandwidth` is that of numbers."""
 
 
 class Mixture:
     """The density of `points` (points, total width of the columns), oldest first. Without any it is the prior alone.
 
-    `weights` (points,) are relative to 1, the weight of the prior; by default they are those of `recency`.
+    `weights` (points,) are relative to 1, the weight of the prior; by default they are those of `recency`. `bandwidth`
+    says how wide the kernels around numbers are; by default as wide as the gaps between them (`widths`).
     """
 
-    def __init__(self, columns: Sequence[Column], points: Floats, weights: Floats | None = None) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        points: Floats,
+        weights: Floats | None = None,
+        bandwidth: Bandwidth | None = None,
+    ) -> None:
         self.places: list[slice] = []
         for column in columns:
             start = self.places[-1].stop if self.places else 0
             self.places.append(slice(start, start + column.width))
         weights = np.append(recency(len(points)) if weights is None else weights, 1.0)
         self.weights: Floats = weights / weights.sum()
-        self.kernels = [column.kernels(points[:, at]) for column, at in zip(columns, self.places, strict=True)]
+        self.kernels = [
+            column.kernels(points[:, at], bandwidth or widths) for column, at in zip(columns, self.places, strict=True)
+        ]
 
     def log_density(self, points: Floats) -> Floats:
         """The logarithm of the density at each point: (points, width) -> (points,)."""
@@ -82,10 +96,10 @@ class Mixture:
         highest = terms.max(axis=1)
         return highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))  # type: ignore[no-any-return]
 
-    def draw(self, count: int, rng: np.random.Generator) -> Floats:
-        """Points of the mixture: (count, width)."""
+    def draw(self, count: int, rng: np.random.Generator, wider: float = 1.0) -> Floats:
+        """Points of the mixture, or of one with kernels around numbers so many times `wider`: (count, width)."""
         components = rng.choice(len(self.weights), p=self.weights, size=count)
-        return np.concatenate([kernels.draw(components, rng) for kernels in self.kernels], axis=1)
+        return np.concatenate([kernels.draw(components, rng, wider) for kernels in self.kernels], axis=1)
 
 
 # -- categories --------------------------------------------------------------------------------------------------------
@@ -101,7 +115,7 @@ class Categories(Column):
     def width(self) -> int:
         return 1
 
-    def kernels(self, values: Floats) -> Kernels:
+    def kernels(self, values: Floats, bandwidth: Bandwidth) -> Kernels:
         return _CategoryKernels(self.count, values[:, 0])
 
 
@@ -120,7 +134,7 @@ class _CategoryKernels(Kernels):
     def log_density(self, points: Floats) -> Floats:
         return self.other + self.gain * (points == self.values)  # type: ignore[no-any-return]
 
-    def draw(self, components: Indices, rng: np.random.Generator) -> Floats:
+    def draw(self, components: Indices, rng: np.random.Generator, wider: float) -> Floats:
         own = self.values[components]
         even = rng.integers(self.count, size=len(components))
         stays = (rng.random(len(components)) < self.own) & (own >= 0)
@@ -138,7 +152,7 @@ class Members(Column):
     def width(self) -> int:
         return self.of
 
-    def kernels(self, values: Floats) -> Kernels:
+    def kernels(self, values: Floats, bandwidth: Bandwidth) -> Kernels:
         return _MemberKernels(self.of, self.take, values)
 
 
@@ -161,7 +175,7 @@ class _MemberKernels(Kernels):
     def log_density(self, points: Floats) -> Floats:
         return points @ self.values.T * self.gains - self.totals  # type: ignore[no-any-return]
 
-    def draw(self, components: Indices, rng: np.random.Generator) -> Floats:
+    def draw(self, components: Indices, rng: np.random.Generator, wider: float) -> Floats:
         prior = components == len(self.values) - 1
         chances = self.chances[prior.astype(np.int64)]  # (draws, take + 1)
         common = (chances[:, :-1] < rng.random((len(components), 1))).sum(axis=1, keepdims=True)
@@ -193,8 +207,8 @@ class Numbers(Column):
     def width(self) -> int:
         return 1
 
-    def kernels(self, values: Floats) -> Kernels:
-        return _NumberKernels(self, values[:, 0])
+    def kernels(self, values: Floats, bandwidth: Bandwidth) -> Kernels:
+        return _NumberKernels(self, values[:, 0], bandwidth)
 
     def scale(self, values: Floats) -> Floats:
         """Values as distances are measured in."""
@@ -207,21 +221,26 @@ class _NumberKernels(Kernels):
     Equal kernels are computed once: whole numbers repeat.
     """
 
-    def __init__(self, column: Numbers, values: Floats) -> None:
+    def __init__(self, column: Numbers, values: Floats, bandwidth: Bandwidth) -> None:
         self.column = column
         half = 0.5 if column.whole else 0.0
         low, high = column.scale(np.array([column.low - half, column.high + half])).tolist()
         centres = column.scale(values)
-        sigmas = np.append(widths(centres, low, high), high - low)
+        sigmas = np.append(bandwidth(centres, low, high), high - low)
         centres = np.append(centres, (low + high) / 2)
         self.which = np.arange(len(centres))
         if column.whole:
             distinct, self.which = np.unique(centres + 1j * sigmas, return_inverse=True)
             centres, sigmas = distinct.real, distinct.imag
+        self.low, self.high = low, high
         self.centres = centres
         self.sigmas = sigmas
-        self.below: Floats = ndtr((low - centres) / sigmas)  # mass beyond the lower end
-        self.inside: Floats = ndtr((high - centres) / sigmas) - self.below
+        self.inside = self._masses(sigmas)[1]
+
+    def _masses(self, sigmas: Floats) -> tuple[Floats, Floats]:
+        """Of Gaussians of these widths: the mass beyond the lower end of the range, and that within it."""
+        below: Floats = ndtr((self.low - self.centres) / sigmas)
+        return below, ndtr((self.high - self.centres) / sigmas) - below
 
     def log_density(self, points: Floats) -> Floats:
         column = self.column
@@ -234,10 +253,12 @@ class _NumberKernels(Kernels):
         density: Floats = -0.5 * squares - np.log(self.inside * self.sigmas * math.sqrt(2 * math.pi))
         return density
 
-    def draw(self, components: Indices, rng: np.random.Generator) -> Floats:
+    def draw(self, components: Indices, rng: np.random.Generator, wider: float) -> Floats:
         at = self.which[components]
-        quantiles = self.below[at] + self.inside[at] * rng.random(len(at))
-        drawn: Floats = self.centres[at] + self.sigmas[at] * ndtri(quantiles)
+        sigmas = wider * self.sigmas
+        below, inside = self._masses(sigmas)
+        quantiles = below[at] + inside[at] * rng.random(len(at))
+        drawn: Floats = self.centres[at] + sigmas[at] * ndtri(quantiles)
         drawn = np.exp(drawn) if self.column.log else drawn
         drawn = np.rint(drawn) if self.column.whole else drawn
         return np.clip(drawn, self.column.low, self.column.high)[:, None]
@@ -258,6 +279,18 @@ def widths(centres: Floats, low: float, high: float) -> Floats:
     sigmas = np.empty_like(wider)
     sigmas[order] = wider
     return np.clip(sigmas, (high - low) / min(FINEST, len(centres) + 2), high - low)
+
+
+def normal_reference(centres: Floats, low: float, high: float, *, columns: int) -> Floats:
+    """The same standard deviation for each kernel of a density over so many `columns`: 1.06 s n^(-1 / (4 + columns)).
+
+    s is that of the n centres. At least `NARROWEST` of the range, at most the range. Silverman, "Density Estimation for
+    Statistics and Data Analysis", 1986, section 3.4.2.
+    """
+    if len(centres) == 0:
+        return centres
+    sigma = 1.06 * centres.std() * len(centres) ** (-1 / (4 + columns))
+    return np.full(len(centres), np.clip(sigma, NARROWEST * (high - low), high - low))
 
 
 def _log_mass(lower: Floats, upper: Floats) -> Floats:
