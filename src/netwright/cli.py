@@ -108,6 +108,9 @@ def search(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; train nothing.")] = False,
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="Children start from their parents' weights (evolution, nsga2).")
+    ] = False,
     no_images: Annotated[bool, typer.Option("--no-images", help="Keep images out of the report.")] = False,
     allow_changed: Annotated[
         bool, typer.Option("--allow-changed", help="Go on although data, space or objectives changed.")
@@ -136,6 +139,7 @@ def search(
         precision=precision,
         seed=seed,
         images=False if no_images else None,
+        inherit=True if inherit else None,
     )
     if dry_run:
         from netwright.experiment.preview import preview

@@ -178,6 +178,7 @@ def search(
     precision: str | None = None,
     seed: int | None = None,
     images: bool | None = None,
+    inherit: bool | None = None,
     allow_changed: bool = False,
     verbose: bool = True,
 ) -> Run:
@@ -216,6 +217,7 @@ def search(
         precision=precision,
         seed=seed,
         images=images,
+        inherit=inherit,
     )
     folder = new_folder(RUNS, found.name) if out is None else Path(out)
     try:

@@ -25,8 +25,8 @@ Shapes are (channels, height, width), or (features,) after `flatten`. `inputs` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
@@ -75,6 +75,15 @@ class Plan:
         """Multiply-accumulates of convolutions and linear layers, for one example."""
         return sum(step.macs for step in self.steps)
 
+    def to_json(self) -> list[dict[str, Any]]:
+        """A JSON object a step."""
+        return [{**asdict(step), "attributes": dict(step.attributes)} for step in self.steps]
+
+    @classmethod
+    def from_json(cls, record: Sequence[Mapping[str, Any]]) -> Plan:
+        """The inverse of `to_json`. Raises TypeError for a record of something else."""
+        return cls(tuple(Step(**{name: _as_tuples(value) for name, value in step.items()}) for step in record))
+
     def layer_kinds(self) -> frozenset[str]:
         """What decides which precision is fast: `conv`, `depthwise`, `grouped`, `linear`, and activations by name."""
         kinds = set()
@@ -87,3 +96,10 @@ class Plan:
             elif step.op in ("linear", "mul", "concat", "max_pool", "avg_pool"):
                 kinds.add(step.op)
         return frozenset(kinds)
+
+
+def _as_tuples(value: Any) -> Any:
+    """What JSON made of tuples, put right."""
+    if isinstance(value, Mapping):
+        return {name: _as_tuples(inner) for name, inner in value.items()}
+    return tuple(value) if isinstance(value, list) else value

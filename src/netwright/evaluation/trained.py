@@ -11,14 +11,15 @@ Settings
                   trained; the notes then hold `infeasible`, the reason in a sentence (default none)
     full          whether this is a final training, of which the ONNX file is kept (default no)
 
-Inputs: `checkpoint`, the trunk checkpoint of an earlier rung, where the trial goes on from one. The training under way
-is kept in `Job.keep` (`evaluation.underway`).
+Inputs: `checkpoint`, the trunk checkpoint of an earlier rung, where the trial goes on from one; `parent` and
+`parent_layers`, where it inherits (`evaluation.inherited`). The training under way is kept in `Job.keep`
+(`evaluation.underway`). Where weights were trained before by ancestors, the notes hold `ancestor_epochs`, how long.
 
 Artefacts
     weights       weights.safetensors: what was scored
     checkpoint    checkpoint.safetensors: the trunk to go on from (under successive halving)
     curve         curve.json: a list of epoch, train_loss, validation_accuracy, validation_loss, lr, seconds
-    layers        layers.json: a list of name, op, block, group, address, shape, parameters, macs
+    layers        layers.json: the plan (`core.plan`), a list of its steps
     validation    validation.npy: float32 (validation images, classes), probabilities
     onnx          model.onnx (full)
 """
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,9 @@ from netwright.core.job import Diverged, Evaluated, Job, Report
 from netwright.core.measurement import Measurement
 from netwright.core.plan import Plan
 from netwright.core.task import TaskSpec
+from netwright.core.trial import Inherit
 from netwright.data.dataset import Dataset
+from netwright.evaluation.inherited import take_over
 from netwright.evaluation.metrics import measure_answers
 from netwright.evaluation.probe import time_precisions
 from netwright.evaluation.reading import plan_of, read_proposal, torch_threads, validation_indices
@@ -65,6 +69,8 @@ def train(job: Job, report: Report) -> Evaluated:
 
     checkpoint = job.inputs.get("checkpoint")
     start = None if checkpoint is None else load_checkpoint(checkpoint)
+    if start is not None and start.facts.get("ancestor_epochs"):
+        notes["ancestor_epochs"] = start.facts["ancestor_epochs"]
     under_way = UnderWay(job.keep, start, seed=job.seed, epochs=proposal.fidelity.epochs)
     device = settings.get("device", "cpu")
     recipe = proposal.candidate.recipe
@@ -76,6 +82,8 @@ def train(job: Job, report: Report) -> Evaluated:
             probed = time_precisions(network_plan, data, recipe, seed=job.seed, device=device)
             precision, notes["probe"] = probed.precision, probed.to_json()
         network = build(network_plan, data.task, seed=job.seed)
+        if isinstance(proposal.start, Inherit):
+            notes |= take_over(network, proposal.start, job, data, device)
         fitted = fit(
             network,
             data,
@@ -98,9 +106,15 @@ def train(job: Job, report: Report) -> Evaluated:
     np.save(job.folder / "validation.npy", probabilities, allow_pickle=False)
     measured |= measure_answers(probabilities, data.labels[indices], "validation")
     measured["training_seconds"] = Measurement(under_way.seconds + fitted.seconds, "s")
-    artefacts = {"validation": "validation.npy", **_layers(network_plan, job.folder), **_kept(fitted, job.folder)}
+    before = notes.get("ancestor_epochs", 0)
+    artefacts = {
+        "validation": "validation.npy",
+        **_layers(network_plan, job.folder),
+        **_kept(fitted, job.folder, before),
+    }
     if proposal.fidelity.trunk:
-        save_checkpoint(fitted.checkpoint, job.folder / "checkpoint.safetensors")
+        trunk = replace(fitted.checkpoint, facts={**fitted.checkpoint.facts, "ancestor_epochs": before})
+        save_checkpoint(trunk, job.folder / "checkpoint.safetensors")
         artefacts["checkpoint"] = "checkpoint.safetensors"
     if settings.get("full", False):
         weights = {name: tensor.cpu().numpy() for name, tensor in fitted.weights.items()}
@@ -153,9 +167,9 @@ def _excess(measured: Mapping[str, Measurement], bounds: Mapping[str, float]) ->
     return None
 
 
-def _kept(fitted: Fitted, folder: Path) -> dict[str, str]:
-    """Write weights and learning curve."""
-    save_weights(fitted.weights, folder / "weights.safetensors")
+def _kept(fitted: Fitted, folder: Path, ancestor_epochs: int) -> dict[str, str]:
+    """Write weights, with the epochs of their whole lineage, and learning curve."""
+    save_weights(fitted.weights, folder / "weights.safetensors", epochs=ancestor_epochs + len(fitted.curve))
     curve = [
         {
             **{name: record[name] for name in ("epoch", "train_loss", "lr", "seconds")},
@@ -169,7 +183,5 @@ def _kept(fitted: Fitted, folder: Path) -> dict[str, str]:
 
 def _layers(network_plan: Plan, folder: Path) -> dict[str, str]:
     """Write the table of the network's steps."""
-    fields = ("name", "op", "block", "group", "address", "shape", "parameters", "macs")
-    rows = [{field: getattr(step, field) for field in fields} for step in network_plan.steps]
-    (folder / "layers.json").write_text(json.dumps(rows), encoding="utf-8")
+    (folder / "layers.json").write_text(json.dumps(network_plan.to_json()), encoding="utf-8")
     return {"layers": "layers.json"}

@@ -17,7 +17,7 @@ from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal
 from netwright.core.plan import Plan
 from netwright.core.task import TaskSpec
-from netwright.core.trial import Continue, Proposal, TrialId
+from netwright.core.trial import Continue, Inherit, Proposal, Start, TrialId
 from netwright.experiment.choice import Standings, entry_of
 from netwright.loop import Order
 from netwright.spaces.shapes import plan
@@ -99,12 +99,7 @@ class Desk:
             "measure": sorted(self.goal.metrics & NETWORK_METRICS),
             "refuse_above": {} if full else self._bounds(),
         }
-        inputs = {}
-        if isinstance(proposal.start, Continue):
-            files = artefacts(proposal.start.trial)
-            if "checkpoint" in files:
-                inputs["checkpoint"] = files["checkpoint"]
-        return Order("train", settings, self.allowance(), inputs)
+        return Order("train", settings, self.allowance(), _inputs(proposal.start, artefacts))
 
     def _bounds(self) -> dict[str, float]:
         upper = [limit for limit in self.goal.limits if limit.comparison[0] == "<"]
@@ -148,6 +143,19 @@ class Desk:
             (r for r in self.results.values() if r.source == "baseline" and r.proposal.notes.get("role") == role),
             None,
         )
+
+
+def _inputs(start: Start, artefacts: Callable[[TrialId], Mapping[str, Path]]) -> dict[str, Path]:
+    """The files that a training starts from; none where they are gone, and then it starts fresh."""
+    match start:
+        case Continue(trial):
+            wanted = {"checkpoint": "checkpoint"}
+        case Inherit(trial, _):
+            wanted = {"parent": "weights", "parent_layers": "layers"}
+        case _:
+            return {}
+    files = artefacts(trial)
+    return {name: files[kept] for name, kept in wanted.items()} if files.keys() >= set(wanted.values()) else {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

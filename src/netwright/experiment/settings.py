@@ -3,7 +3,8 @@
 | may change                                              | may not (unless `--allow-changed`; epochs not at all)    |
 |---------------------------------------------------------|----------------------------------------------------------|
 | minutes, trials, cpu_seconds, workers, executor, rival, | data, size, split, groups, space, strategy, objectives,  |
-| images, limits that are tightened or added              | epochs, precision, seed, limits loosened or taken away   |
+| images, limits that are tightened or added              | epochs, precision, seed, inherit, limits loosened or     |
+|                                                         | taken away                                               |
 
 An option that is left out on resume keeps its value.
 """
@@ -19,7 +20,7 @@ from typing import Any
 from netwright.budget import Budget
 from netwright.core.errors import InputError, RunChanged
 from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
-from netwright.strategies import check_name
+from netwright.strategies import STRATEGIES, cannot_inherit, check_name, parts_of
 
 DEFAULT_MINUTES = 10.0
 DEFAULT_STRATEGY = "nsga2+halving"
@@ -56,6 +57,7 @@ class Settings:
     precision: str | None = None
     seed: int | None = None
     images: bool | None = None
+    inherit: bool | None = None
 
     def __post_init__(self) -> None:
         _one_of("rival", self.rival, ("random",))
@@ -69,6 +71,10 @@ class Settings:
                 raise InputError(f"{name} must be a positive number, but got {bound}")
         if self.strategy is not None:
             check_name(self.strategy)
+        if self.inherit:
+            strategy, _ = parts_of(self.strategy or DEFAULT_STRATEGY)
+            if strategy in STRATEGIES and not STRATEGIES[strategy].inherits:
+                raise InputError(f"--inherit: {cannot_inherit(strategy)}")
         _ = self.goal
 
     def complete(self) -> Settings:
@@ -86,6 +92,7 @@ class Settings:
             precision=self.precision or "auto",
             seed=0 if self.seed is None else self.seed,
             images=True if self.images is None else self.images,
+            inherit=bool(self.inherit),
         )
 
     @property

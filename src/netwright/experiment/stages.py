@@ -92,6 +92,7 @@ def search_source(opened: Opened, desk: Desk, ladder: Ladder, strategy: type[Str
         rungs=rungs,
         wrapper=wrapper or "halving",
         starts=opened.space.starts,
+        inherit=bool(opened.settings.inherit) and purpose == "search",
     )
 
 

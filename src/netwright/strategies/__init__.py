@@ -19,6 +19,7 @@ from netwright.strategies.random import RandomSearch
 from netwright.strategies.registry import (
     STRATEGIES,
     WRAPPERS,
+    cannot_inherit,
     check_name,
     find_strategy,
     make_strategy,
@@ -58,6 +59,7 @@ __all__ = [
     "SteepestLocalSearch",
     "Strategy",
     "TournamentEvolution",
+    "cannot_inherit",
     "check_name",
     "find_strategy",
     "make_strategy",

@@ -89,6 +89,7 @@ class Strategy(Source):
     asynchronous: ClassVar[bool] = True
     wrapper: ClassVar[str] = ""
     """What it comes with where nothing else is said: the name of a wrapper, empty for none."""
+    inherits: ClassVar[bool] = False
 
     fidelity: Fidelity = Fidelity(1)
     entry: Fidelity | None = None
@@ -223,6 +224,7 @@ class Strategy(Source):
             "conditional": cls.conditional,
             "continuous": cls.continuous,
             "asynchronous": cls.asynchronous,
+            "inherits": cls.inherits,
         }
 
 

@@ -18,13 +18,17 @@ from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Drawing
+from netwright.strategies.base import CostFunction
+from netwright.strategies.lineage import Lineage
 from netwright.strategies.operators import mutate
 from netwright.strategies.population import Member, beats, result_of
 
 
-class Evolution(Drawing):
-    """Evolution of `population` members; the best of `sample` drawn ones (with replacement) has a child."""
+class Evolution(Lineage):
+    """Evolution of `population` members; the best of `sample` drawn ones (with replacement) has a child.
+
+    With `inherit` the child starts from its parent's weights.
+    """
 
     kind = "evolution"
 
@@ -37,12 +41,14 @@ class Evolution(Drawing):
         costs: CostFunction,
         population: int = 16,
         sample: int = 5,
+        inherit: bool = False,
     ) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         if population < 1 or sample < 1:
             raise InputError(f"population and sample must be at least 1, but got {population} and {sample}")
         self.population = population
         self.sample = sample
+        self.inherit = inherit
         self.members: deque[Member] = deque(maxlen=population)
         self._first = Goal(goal.objectives[:1], goal.limits)
         self._open: dict[TrialId, Candidate] = {}
@@ -71,7 +77,8 @@ class Evolution(Drawing):
         if candidate is not None and result is not None:
             if len(self.members) == self.population:
                 self._make_room(event.trial)
-            self.members.append(Member(event.trial, candidate, {self.fidelity.epochs: result}))
+            results = {self.fidelity.epochs: result}
+            self.members.append(Member(event.trial, candidate, results, trained=event.status != "infeasible"))
 
     @abstractmethod
     def _make_room(self, birth: TrialId) -> None:

@@ -37,8 +37,11 @@ class NSGA2(ParetoEvolution):
         costs: CostFunction,
         population: int = 12,
         crossover: float = 0.5,
+        inherit: bool = False,
     ) -> None:
-        super().__init__(space, goal, seed=seed, costs=costs, population=population, crossover=crossover)
+        super().__init__(
+            space, goal, seed=seed, costs=costs, population=population, crossover=crossover, inherit=inherit
+        )
         self._standing: list[tuple[int, float]] | None = None  # what `standing` found since the last change
 
     def _parent(self, rng: Random) -> Member:

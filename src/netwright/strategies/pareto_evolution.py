@@ -21,13 +21,17 @@ from netwright.core.pareto import Costs
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.variation import crossover
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Drawing
+from netwright.strategies.base import CostFunction
+from netwright.strategies.lineage import Lineage
 from netwright.strategies.operators import mutate
 from netwright.strategies.population import FAILED, Member, better, common_epochs, result_of
 
 
-class ParetoEvolution(Drawing):
-    """(mu + 1) evolution of `population` members; a child has two parents with probability `crossover`."""
+class ParetoEvolution(Lineage):
+    """(mu + 1) evolution of `population` members; a child has two parents with probability `crossover`.
+
+    With `inherit` it starts from the weights of the first.
+    """
 
     kind = "evolution"
     multi_objective = True
@@ -41,6 +45,7 @@ class ParetoEvolution(Drawing):
         costs: CostFunction,
         population: int = 12,
         crossover: float = 0.5,
+        inherit: bool = False,
     ) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         if population < 2 or not 0 <= crossover <= 1:
@@ -49,6 +54,7 @@ class ParetoEvolution(Drawing):
             )
         self.population = population
         self.crossover = crossover
+        self.inherit = inherit
         self.members: list[Member] = []
         self._open: dict[TrialId, Candidate] = {}
         self._dominators: list[int] = []  # for each member, a bit for every member that beats it
@@ -83,7 +89,8 @@ class ParetoEvolution(Drawing):
         result = result_of(self.goal, event)
         if candidate is None or result is None:
             return
-        self.members.append(Member(event.trial, candidate, {self.fidelity.epochs: result}))
+        results = {self.fidelity.epochs: result}
+        self.members.append(Member(event.trial, candidate, results, trained=event.status != "infeasible"))
         self._dominators.append(0)
         self._compare(len(self.members) - 1)
         if len(self.members) > self.population:

@@ -40,11 +40,15 @@ def result_of(goal: Goal, event: Finished) -> Result | None:
 
 @dataclass(slots=True)
 class Member:
-    """A candidate in a population, with a result for each number of epochs it was trained to."""
+    """A candidate in a population, with a result for each number of epochs it was trained to.
+
+    `trained` says whether its trial has weights: one that was refused before training has none.
+    """
 
     trial: TrialId
     candidate: Candidate
     results: dict[int, Result]
+    trained: bool = True
 
     def learn(self, goal: Goal, epochs: int, event: Finished | Failed | Lost) -> None:
         """Take in what came of training on. A lost trial says nothing about the candidate."""

@@ -92,6 +92,12 @@ def find_strategy(name: str) -> type[Strategy]:
     return found
 
 
+def cannot_inherit(name: str) -> str:
+    """The sentence about a strategy that has no children, and which have."""
+    able = ", ".join(other for other, strategy in STRATEGIES.items() if strategy.inherits)
+    return f"weights can be inherited by the children of {able}, but {name} has none"
+
+
 def make_strategy(
     kind: str | type[Strategy],
     space: SearchSpace,
@@ -103,15 +109,21 @@ def make_strategy(
     rungs: Sequence[int] = (),
     wrapper: str = "halving",
     starts: Sequence[Candidate] = (),
+    inherit: bool = False,
 ) -> Source:
     """The strategy `kind`, by name or class, under its `wrapper` (one of `WRAPPERS`) when there are two `rungs` or more.
 
     Without rungs every candidate is trained for `epochs` with its own schedule. All but random search begin with those
-    of the `starts` that are inside the limits. Raises InputError for an unknown name, or rungs that do not rise.
+    of the `starts` that are inside the limits. With `inherit`, children start from their parents' weights. Raises
+    InputError for an unknown name, rungs that do not rise, or a strategy whose proposals are no children.
     """
     if wrapper not in WRAPPERS:
         raise InputError(f"a wrapper must be one of {', '.join(WRAPPERS)}, but got {wrapper!r}")
-    strategy = (find_strategy(kind) if isinstance(kind, str) else kind)(space, goal, seed=seed, costs=costs)
+    cls = find_strategy(kind) if isinstance(kind, str) else kind
+    if inherit and not cls.inherits:
+        raise InputError(cannot_inherit(cls.name))
+    more = {"inherit": True} if inherit else {}
+    strategy = cls(space, goal, seed=seed, costs=costs, **more)
     if strategy.kind != "random":
         strategy.starts = [candidate for candidate in starts if strategy.excess(candidate) == 0]
     if len(rungs) > 1:

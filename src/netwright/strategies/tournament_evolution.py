@@ -6,8 +6,9 @@ does, too.
 
 Where this deviates: parents win their tournament when a child is proposed, and another pair decides who makes room for
 the child when its result comes, so that the population keeps its size whatever is under way or fails. Children
-are trained from new weights. Mutations are those of `spaces` (`operators.KINDS`), and the first members are the
-`starts` and random candidates in place of linear models. The rest is as in `evolution`.
+are trained from new weights unless `inherit` is set; in the paper they always inherit. Mutations are those of `spaces`
+(`operators.KINDS`), and the first members are the `starts` and random candidates in place of linear models. The rest is
+as in `evolution`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,19 @@ class TournamentEvolution(Evolution):
 
     name = "tournament-evolution"
 
-    def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction, population: int = 16) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        goal: Goal,
+        *,
+        seed: int,
+        costs: CostFunction,
+        population: int = 16,
+        inherit: bool = False,
+    ) -> None:
         if population < 2:
             raise InputError(f"population must be at least 2, but got {population}")
-        super().__init__(space, goal, seed=seed, costs=costs, population=population, sample=2)
+        super().__init__(space, goal, seed=seed, costs=costs, population=population, sample=2, inherit=inherit)
 
     def _make_room(self, birth: TrialId) -> None:
         """The worse of two leaves, or the first drawn where neither beats the other."""

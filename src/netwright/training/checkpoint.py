@@ -111,15 +111,24 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(tensors, facts)
 
 
-def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
-    """Write a plain safetensors file of named weights, atomically."""
+def save_weights(weights: Mapping[str, Tensor], path: Path, *, epochs: int = 0) -> None:
+    """Write a plain safetensors file of named weights, atomically; `epochs` is how long they were trained in all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    write_bytes(path, safetensors.torch.save(tensors))
+    write_bytes(path, safetensors.torch.save(tensors, {"epochs": str(epochs)}))
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Read a plain safetensors file. Raises Untrusted when it is none."""
     try:
         return safetensors.torch.load_file(path)
+    except (SafetensorError, ValueError) as error:
+        raise Untrusted(f"weights must be a whole safetensors file, but {path.name} is not: {error}") from error
+
+
+def epochs_of_weights(path: Path) -> int:
+    """How many epochs a file of `save_weights` says its weights were trained in all; 0 where it says nothing."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int((file.metadata() or {}).get("epochs", 0))
     except (SafetensorError, ValueError) as error:
         raise Untrusted(f"weights must be a whole safetensors file, but {path.name} is not: {error}") from error

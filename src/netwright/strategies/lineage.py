@@ -1,0 +1,54 @@
+"""Children that start from their parents' weights: what evolution of any kind needs for it.
+
+Real et al., "Large-Scale Evolution of Image Classifiers", ICML 2017; Elsken, Metzen, Hutter, "Efficient Multi-objective
+Neural Architecture Search via Lamarckian Evolution", ICLR 2019. A network is proposed once, whichever parent it might
+inherit from: what is new is decided before the start is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from netwright.core.events import Asked
+from netwright.core.trial import Fresh, Inherit, Proposal, TrialId
+from netwright.spaces.variation import edit
+from netwright.strategies.base import Drawing, Told
+from netwright.strategies.population import Member
+
+
+class Lineage(Drawing):
+    """A strategy with a population. With `inherit`, a child's weights come from its (first) parent's.
+
+    A parent whose candidate was refused before training has none; its children begin with fresh weights.
+    """
+
+    inherits: ClassVar[bool] = True
+    inherit: bool = False
+    members: Sequence[Member]
+
+    def ask(self) -> Iterator[Proposal]:
+        """What is drawn, each child with its start."""
+        return map(self._started, super().ask())
+
+    def _started(self, proposal: Proposal) -> Proposal:
+        if not self.inherit or not proposal.parents:
+            return proposal
+        parent = next((member for member in self.members if member.trial == proposal.parents[0]), None)
+        if parent is None or not parent.trained:
+            return proposal
+        change = edit(parent.candidate, proposal.candidate)
+        return replace(proposal, start=Inherit(parent.trial, change.to_json()))
+
+    def tell(self, event: Told) -> None:
+        """Take in one recorded event; a proposal is known by what it is, not by what it started from."""
+        if isinstance(event, Asked):
+            event = Asked(
+                event.source, tuple((trial, replace(proposal, start=Fresh())) for trial, proposal in event.trials)
+            )
+        super().tell(event)
+
+    def holds(self) -> set[TrialId]:
+        """All members that have weights, where children inherit them."""
+        return {member.trial for member in self.members if member.trained} if self.inherit else set()
