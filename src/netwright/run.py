@@ -239,7 +239,10 @@ def open_run(folder: PathLike) -> Run:
 
 
 def trials_table(trials: Iterable[Trial]) -> pandas.DataFrame:
-    """Trials as a table: id, source, origin, status, reason, parents, epochs, key, a column a measurement, seconds."""
+    """Trials as a table: id, source, origin, status, reason, parents, epochs, key, a column a measurement, seconds.
+
+    Where weights were inherited, `ancestor_epochs` says how long they had been trained before.
+    """
     import pandas
 
     rows = list(trials)
@@ -253,6 +256,9 @@ def trials_table(trials: Iterable[Trial]) -> pandas.DataFrame:
         "epochs": [trial.proposal.fidelity.epochs for trial in rows],
         "key": [trial.proposal.candidate.key for trial in rows],
     }
+    ancestors = [trial.notes.get("ancestor_epochs", 0) for trial in rows]
+    if any(ancestors):
+        columns["ancestor_epochs"] = ancestors
     for name in METRICS:
         known = [trial.measurements.get(name) for trial in rows]
         if any(measurement is not None for measurement in known):

@@ -13,7 +13,7 @@ from netwright.core.job import Allowance
 from netwright.core.measurement import Measurement, measurements_to_json
 from netwright.core.objective import parse_goal
 from netwright.core.task import TaskSpec
-from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
+from netwright.core.trial import Continue, Fidelity, Inherit, Proposal, TrialId
 from netwright.experiment.desk import Desk
 from netwright.spaces.catalog import load_space
 
@@ -93,6 +93,18 @@ def test_a_promotion_takes_the_checkpoint_where_it_is_still_there() -> None:
     there = desk().order("search", promoted, lambda trial: {"checkpoint": Path(f"of-{trial}"), "weights": Path("w")})
     assert there.inputs == {"checkpoint": Path("of-1")}
     assert desk().order("search", promoted, no_files).inputs == {}
+
+
+def test_a_child_takes_weights_and_plan_of_its_parent_where_both_are_still_there() -> None:
+    child = Proposal(NETWORK, Fidelity(3), Inherit(1, {"added": [], "removed": [], "changed": []}))
+    files = {"weights": Path("w"), "layers": Path("l"), "checkpoint": Path("c")}
+    assert desk().order("search", child, lambda trial: files).inputs == {
+        "parent": Path("w"),
+        "parent_layers": Path("l"),
+    }
+    for missing in ("weights", "layers"):
+        left = {name: path for name, path in files.items() if name != missing}
+        assert desk().order("search", child, lambda trial, left=left: left).inputs == {}
 
 
 def test_precision_is_decided_once_for_each_set_of_layers() -> None:

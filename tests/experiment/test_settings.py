@@ -18,7 +18,7 @@ OTHER: dict[str, Any] = {
     "trials": 50,
     "cpu_seconds": 70.0,
     "epochs": 3,
-    "strategy": "random",
+    "strategy": "regularized-evolution",
     "space": "mlp",
     "workers": 7,
     "objectives": ("accuracy:max", "macs:min"),
@@ -31,6 +31,7 @@ OTHER: dict[str, Any] = {
     "precision": "fp32",
     "seed": 8,
     "images": False,
+    "inherit": True,
 }
 """A value for every option that differs from the stored one."""
 
@@ -168,3 +169,15 @@ def test_values_that_do_not_fit(option: str, value: Any, said: str) -> None:
 def test_a_limit_that_cannot_be_read() -> None:
     with pytest.raises(LimitError):
         Settings("photos", limits=("parameters=<5",))
+
+
+@pytest.mark.parametrize("strategy", ["random", "tpe", "local-search+halving", "gaussian-process"])
+def test_only_children_inherit(strategy: str) -> None:
+    with pytest.raises(InputError, match=f"nsga2, regularized-evolution.*but {strategy.partition('+')[0]} has none"):
+        Settings("photos", strategy=strategy, inherit=True)
+
+
+@pytest.mark.parametrize("strategy", [None, "nsga2", "regularized-evolution+halving", "tournament-evolution"])
+def test_children_of_evolution_inherit_when_asked_to(strategy: str | None) -> None:
+    assert Settings("photos", strategy=strategy, inherit=True).complete().inherit is True
+    assert Settings("photos", strategy=strategy).complete().inherit is False

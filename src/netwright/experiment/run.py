@@ -30,7 +30,7 @@ from netwright.experiment.page import write_page
 from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
 from netwright.experiment.shipping import export_trial
 from netwright.experiment.stages import Stages, baselines, find_ladder, search_source
-from netwright.experiment.view import budget_in_words, data_facts, view_of
+from netwright.experiment.view import budget_in_words, data_facts, strategy_in_words, view_of
 from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
 from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
@@ -257,7 +257,7 @@ class _Drive:
         return {
             "data": data_facts(self.opened.data),
             "space": described,
-            "strategy": settings.strategy,
+            "strategy": strategy_in_words(settings),
             "budget": budget_in_words(settings),
             "workers": self.opened.executor.workers,
         }

@@ -106,7 +106,7 @@ def _facts(folder: Path, history: History, settings: Settings, data: Dataset) ->
         "predict": f"netwright predict {shlex.quote(_shown(folder))} image.jpg a_folder/ --csv answers.csv",
         "export": "export",
         "seed": settings.seed,
-        "strategy": _shown(settings.strategy or ""),
+        "strategy": strategy_in_words(settings),
         "workers": settings.workers,
         "budget": budget_in_words(settings),
         "space": {**space, "fingerprint": (about or {}).get("space", "")},
@@ -148,6 +148,11 @@ def data_facts(data: Dataset) -> dict[str, Any]:
     }
 
 
+def strategy_in_words(settings: Settings) -> str:
+    """Its name, and whether children inherit."""
+    return f"{_shown(settings.strategy or '')}{', weights inherited' if settings.inherit else ''}"
+
+
 def budget_in_words(settings: Settings) -> str:
     """`10 minutes`, `30 trials` …"""
     bounds = []
@@ -166,7 +171,9 @@ def command(settings: Settings, folder: Path) -> str:
         return _python_call(settings, folder)
     parts = ["netwright", "search", _shown(settings.data)]
     for option, value in _given(settings).items():
-        parts += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+        parts.append(f"--{option.replace('_', '-')}")
+        if value is not True:
+            parts.append(f"{value:g}" if isinstance(value, float) else str(value))
     for option, values in (("objective", settings.objectives), ("limit", settings.limits)):
         for value in values or ():
             parts += [f"--{option}", value]
@@ -192,7 +199,9 @@ def _given(settings: Settings) -> dict[str, Any]:
     }
     defaults = Settings(settings.data).complete().to_json()
     return given | {
-        name: record[name] for name in ("precision", "executor") if record[name] not in (None, defaults[name])
+        name: record[name]
+        for name in ("precision", "executor", "inherit")
+        if record[name] not in (None, defaults[name])
     }
 
 

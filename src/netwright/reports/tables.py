@@ -395,6 +395,8 @@ class TrialRow:
     key: str
     words: str
     reason: str
+    ancestor_epochs: int = 0
+    """How long inherited weights had been trained before."""
 
 
 def compute_trials(view: RunView) -> list[TrialRow]:
@@ -414,6 +416,7 @@ def compute_trials(view: RunView) -> list[TrialRow]:
                 trial.proposal.candidate.key,
                 plain(in_words(trial)),
                 public(plain(trial.reason)),
+                trial.notes.get("ancestor_epochs", 0),
             )
         )
     return rows
@@ -426,7 +429,9 @@ def trials_csv(rows: Sequence[TrialRow]) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     intervals = [(name, f"{name}_low", f"{name}_high") for name in metrics]
     header = ["trial", "status", "origin", "epochs", *(column for group in intervals for column in group)]
-    writer.writerow([guarded(name) for name in [*header, "seconds", "parents", "key", "network", "reason"]])
+    inherited = ["ancestor_epochs"] if any(row.ancestor_epochs for row in rows) else []
+    last = ["seconds", *inherited, "parents", "key", "network", "reason"]
+    writer.writerow([guarded(name) for name in [*header, *last]])
     for row in rows:
         numbers: list[object] = []
         for name in metrics:
@@ -435,7 +440,16 @@ def trials_csv(rows: Sequence[TrialRow]) -> str:
         parents = " ".join(map(str, row.parents))
         texts = [guarded(text) for text in (parents, row.key, row.words, row.reason)]
         writer.writerow(
-            [row.trial, guarded(row.status), guarded(row.origin), row.epochs, *numbers, round(row.seconds, 3), *texts]
+            [
+                row.trial,
+                guarded(row.status),
+                guarded(row.origin),
+                row.epochs,
+                *numbers,
+                round(row.seconds, 3),
+                *([row.ancestor_epochs] if inherited else []),
+                *texts,
+            ]
         )
     return out.getvalue()
 

@@ -17,6 +17,11 @@ from netwright.spaces.variation import edit
 from netwright.strategies.base import Drawing, Told
 from netwright.strategies.population import Member
 
+INHERITED = (
+    "children start from their parents' weights, so that old lineages look better than they are; "
+    "finalists are trained from the start"
+)
+
 
 class Lineage(Drawing):
     """A strategy with a population. With `inherit`, a child's weights come from its (first) parent's.
@@ -48,6 +53,12 @@ class Lineage(Drawing):
                 event.source, tuple((trial, replace(proposal, start=Fresh())) for trial, proposal in event.trials)
             )
         super().tell(event)
+
+    def remarks(self) -> tuple[str, ...]:
+        """What to keep in mind where weights are inherited."""
+        if not self.inherit:
+            return super().remarks()
+        return (*super().remarks(), INHERITED)
 
     def holds(self) -> set[TrialId]:
         """All members that have weights, where children inherit them."""
