@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Direction = Literal["min", "max"]
-Needs = Literal["arithmetic", "network", "training"]
+Needs = Literal["arithmetic", "network", "score", "training"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Metric:
     """What a metric is. `log` metrics are drawn and spread on a logarithmic scale.
 
     `needs` says when the value is known: by `arithmetic` before anything is built, from an untrained `network`,
-    or only after `training`.
+    or only after `training`. A `score` is taken from an untrained network, too, but only where a search is screened
+    by it: it stands in for quality, and is no aim in itself.
     """
 
     name: str
@@ -37,8 +38,21 @@ METRICS: dict[str, Metric] = {
         Metric("training_seconds", "training time", "s", "min", "training", log=True),
         Metric("latency", "latency", "ms", "min", "network", log=True),
         Metric("memory", "peak inference memory", "MB", "min", "network", log=True),
+        Metric("synflow", "log SynFlow", "", "max", "score"),
+        Metric("naswot", "NASWOT", "", "max", "score"),
+        Metric("zen", "Zen score", "", "max", "score"),
+        Metric("jacov", "Jacobian covariance", "", "max", "score"),
+        Metric("grad_norm", "gradient norm", "", "max", "score"),
+        Metric("snip", "SNIP", "", "max", "score"),
+        Metric("fisher", "Fisher score", "", "max", "score"),
+        Metric("grasp", "GraSP", "", "max", "score"),
     )
 }
+
+AIMS = {name: metric for name, metric in METRICS.items() if metric.needs != "score"}
+"""Metrics that an objective or a limit may be about."""
+SCORES = (*(name for name, metric in METRICS.items() if metric.needs == "score"), "parameters", "macs")
+"""What candidates may be screened by before training: higher is better, for the size of a network as well."""
 
 SHARES = frozenset({"accuracy", "balanced_accuracy", "auc"})
 """Metrics of which 1 is perfect."""

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from netwright.core.errors import LimitError
 from netwright.core.measurement import Measurements
-from netwright.core.metrics import METRICS, QUALITY, SHARES, Direction
+from netwright.core.metrics import AIMS, QUALITY, SHARES, Direction
 
 Comparison = Literal["<=", ">=", "<", ">"]
 
@@ -117,9 +117,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_@.-]*")
 def parse_objective(text: str) -> Objective:
     """Read `METRIC[:min|max]`. Raises LimitError that points at the character at fault."""
     name, _, direction = text.partition(":")
-    metric = METRICS.get(name.strip())
+    metric = AIMS.get(name.strip())
     if metric is None:
-        raise LimitError(f"an objective must name a metric ({', '.join(METRICS)}), but got {name!r}", text, 0)
+        raise LimitError(f"an objective must name a metric ({', '.join(AIMS)}), but got {name!r}", text, 0)
     if ":" in text and direction not in ("min", "max"):
         raise LimitError(f"a direction must be min or max, but got {direction!r}", text, len(name) + 1)
     return Objective(metric.name, direction if direction else metric.direction)  # type: ignore[arg-type]
@@ -129,9 +129,9 @@ def parse_limit(text: str) -> Limit:
     """Read `METRIC<=NUMBER[SUFFIX][UNIT]`. Raises LimitError that points at the character at fault."""
     position = len(text) - len(text.lstrip())
     match = _NAME.match(text, position)
-    metric = METRICS.get(match.group()) if match else None
+    metric = AIMS.get(match.group()) if match else None
     if metric is None:
-        raise LimitError(f"a limit must begin with a metric ({', '.join(METRICS)})", text, position)
+        raise LimitError(f"a limit must begin with a metric ({', '.join(AIMS)})", text, position)
     position = _skip(text, match.end())  # type: ignore[union-attr]
     comparison = next((sign for sign in ("<=", ">=", "<", ">") if text.startswith(sign, position)), None)
     if comparison is None:

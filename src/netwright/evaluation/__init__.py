@@ -23,6 +23,12 @@ def _classic(job: Job, report: Report) -> Evaluated:
     return classic(job)
 
 
+def _score(job: Job, report: Report) -> Evaluated:
+    from netwright.evaluation.scored import score_untrained
+
+    return score_untrained(job)
+
+
 def _test(job: Job, report: Report) -> Evaluated:
     from netwright.evaluation.tested import answer_test_split
 
@@ -43,6 +49,7 @@ def _latency(job: Job, report: Report) -> Evaluated:
 
 EVALUATIONS: dict[str, Callable[[Job, Report], Evaluated]] = {
     "train": _train,
+    "score": _score,
     "classic": _classic,
     "test": _test,
     "precision": _precision,

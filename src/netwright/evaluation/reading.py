@@ -1,4 +1,4 @@
-"""What evaluations read from a job: its proposal, the plan of its network, the images to score on, threads."""
+"""What evaluations read from a job: its proposal, the plan of its network and its costs, images to score on, threads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 from netwright.core.errors import DataError, InputError
 from netwright.core.job import Job
+from netwright.core.measurement import Measurement
 from netwright.core.plan import Plan
 from netwright.core.task import TaskSpec
 from netwright.core.trial import Proposal
@@ -33,6 +34,14 @@ def plan_of(proposal: Proposal, task: TaskSpec) -> Plan:
         raise InputError(f"a network must have an architecture, but a {proposal.candidate.kind} has none")
     verify(proposal.candidate)
     return plan(architecture, task)
+
+
+def costs_of(network_plan: Plan) -> dict[str, Measurement]:
+    """Parameters and MACs, by arithmetic."""
+    return {
+        "parameters": Measurement(network_plan.parameters, source="computed"),
+        "macs": Measurement(network_plan.macs, "MAC", source="computed"),
+    }
 
 
 def validation_indices(data: Dataset) -> npt.NDArray[np.int64]:

@@ -44,7 +44,7 @@ from netwright.data.dataset import Dataset
 from netwright.evaluation.inherited import take_over
 from netwright.evaluation.metrics import measure_answers
 from netwright.evaluation.probe import time_precisions
-from netwright.evaluation.reading import plan_of, read_proposal, torch_threads, validation_indices
+from netwright.evaluation.reading import costs_of, plan_of, read_proposal, torch_threads, validation_indices
 from netwright.evaluation.underway import UnderWay
 from netwright.networks.build import build
 from netwright.networks.onnx import to_onnx
@@ -135,10 +135,7 @@ def _costs(
     network_plan: Plan, task: TaskSpec, wanted: Sequence[str], seed: int
 ) -> tuple[dict[str, Measurement], dict[str, Any]]:
     """What is known without training, and notes on how it was measured."""
-    measured = {
-        "parameters": Measurement(network_plan.parameters, source="computed"),
-        "macs": Measurement(network_plan.macs, "MAC", source="computed"),
-    }
+    measured = costs_of(network_plan)
     notes: dict[str, Any] = {}
     for name in wanted:
         if name not in HARDWARE:
