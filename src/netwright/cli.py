@@ -100,6 +100,14 @@ def search(
     rival: Annotated[
         str | None, typer.Option(metavar="random", help="Give random search as much as the search itself.")
     ] = None,
+    screen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCORE",
+            help="Score candidates untrained, and train the better ones: synflow, naswot, zen, jacov, grad_norm, snip, "
+            "fisher, grasp, parameters or macs. With --strategy training-free, the score to search by.",
+        ),
+    ] = None,
     executor: Annotated[
         str | None, typer.Option(metavar="inline|local", help="Where trials run.  [default: local]")
     ] = None,
@@ -135,6 +143,7 @@ def search(
         split=None if split is None else str(split),
         groups=None if groups is None else str(groups),
         rival=rival,
+        screen=screen,
         executor=executor,
         precision=precision,
         seed=seed,

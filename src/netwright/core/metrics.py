@@ -53,6 +53,7 @@ AIMS = {name: metric for name, metric in METRICS.items() if metric.needs != "sco
 """Metrics that an objective or a limit may be about."""
 SCORES = (*(name for name, metric in METRICS.items() if metric.needs == "score"), "parameters", "macs")
 """What candidates may be screened by before training: higher is better, for the size of a network as well."""
+DEFAULT_SCORE = "synflow"
 
 SHARES = frozenset({"accuracy", "balanced_accuracy", "auc"})
 """Metrics of which 1 is perfect."""

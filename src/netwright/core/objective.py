@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from netwright.core.errors import LimitError
 from netwright.core.measurement import Measurements
-from netwright.core.metrics import AIMS, QUALITY, SHARES, Direction
+from netwright.core.metrics import AIMS, METRICS, QUALITY, SHARES, Direction
 
 Comparison = Literal["<=", ">=", "<", ">"]
 
@@ -88,6 +88,15 @@ class Goal:
         return sum(
             limit.violation(measurements[limit.metric].value) for limit in self.limits if limit.metric in measurements
         )
+
+    def untrained(self, score: str) -> Goal:
+        """What is left of the goal before training: a score in place of quality, and what arithmetic knows.
+
+        The score is the first objective, the larger the better, whichever it is.
+        """
+        known = [o for o in self.objectives if METRICS[o.metric].needs == "arithmetic" and o.metric != score]
+        limits = tuple(limit for limit in self.limits if METRICS[limit.metric].needs == "arithmetic")
+        return Goal((Objective(score, "max"), *known), limits)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""

@@ -48,13 +48,17 @@ def epochs_a_pass(images: int) -> int:
 class Fidelity:
     """How far a candidate is trained.
 
-    `epochs` (see `epochs_a_pass`) is the total of the lineage. On the `trunk` (successive halving) the learning rate is
-    warmed up and then constant, and the score is taken after a short decay branch; otherwise the recipe's own schedule
-    runs to its end.
+    `epochs` (see `epochs_a_pass`) is the total of the lineage; a network of no epochs is scored (`UNTRAINED`). On the
+    `trunk` (successive halving) the learning rate is warmed up and then constant, and the score is taken after a short
+    decay branch; otherwise the recipe's own schedule runs to its end.
     """
 
     epochs: int
     trunk: bool = False
+
+
+UNTRAINED = Fidelity(0)
+"""The lowest fidelity of a network: scored, not trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Proposal:
     """What a strategy wants evaluated.
 
     `repeat` tells apart trainings of one candidate on purpose (the final stage is a new repeat).
-    `origin` says how it came to be (`random`, `start`, `mutation`, `crossover`, `promotion`, `baseline`, `final` …).
+    `origin` says how it came to be (`random`, `start`, `mutation`, `crossover`, `screened`, `promotion`, `baseline`, `final` …).
     """
 
     candidate: Candidate

@@ -17,7 +17,7 @@ from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal
 from netwright.core.plan import Plan
 from netwright.core.task import TaskSpec
-from netwright.core.trial import Continue, Inherit, Proposal, Start, TrialId
+from netwright.core.trial import UNTRAINED, Continue, Inherit, Proposal, Start, TrialId
 from netwright.experiment.choice import Standings, entry_of
 from netwright.loop import Order
 from netwright.spaces.shapes import plan
@@ -43,7 +43,8 @@ class Desk:
 
     `precision` maps a set of layer kinds (sorted, joined by a space) to the arithmetic that is fastest for it; a set
     that is not there yet is decided by the first trial that has it, and recorded. `standings` are those of each
-    search (`search`, `rival`); `results` those of all other sources, whose files stay whatever happens.
+    search (`search`, `rival`); `results` those of all other sources, whose files stay whatever happens. `score` names
+    what untrained networks are scored by, on images that `seed` draws; a search that `trains` nothing stands by it.
     """
 
     goal: Goal
@@ -52,6 +53,9 @@ class Desk:
     allowance: Callable[[], Allowance]
     forced_precision: str | None = None
     device: str = "cpu"
+    score: str | None = None
+    seed: int = 0
+    trains: bool = True
     precision: dict[str, str] = field(default_factory=dict)
     standings: dict[str, Standings] = field(default_factory=dict)
     results: dict[TrialId, Result] = field(default_factory=dict)
@@ -86,11 +90,13 @@ class Desk:
     # -- what a worker is to do ------------------------------------------------------------------------------------
 
     def order(self, source: str, proposal: Proposal, artefacts: Callable[[TrialId], Mapping[str, Path]]) -> Order:
-        """The job of a proposal: a training, or the fitting of a classic model."""
+        """The job of a proposal: a training, a score without one, or the fitting of a classic model."""
         shared: dict[str, Any] = {"data": str(self.data), "device": self.device, "threads": 1}
         architecture = proposal.candidate.architecture
         if architecture is None:
             return Order("classic", shared, self.allowance(), {})
+        if proposal.fidelity == UNTRAINED:
+            return Order("score", {**shared, "scores": [self.score], "seed": self.seed}, self.allowance(), {})
         full = source in UNLIMITED
         settings = {
             **shared,
@@ -129,9 +135,15 @@ class Desk:
         if source in UNLIMITED:
             self.results[event.trial] = Result(source, proposal, event)
             return
-        entry = entry_of(self.goal, proposal, event)
-        if entry is not None:
-            self.standings.setdefault(source, Standings(self.goal)).add(entry)
+        goal = self.goal_of(source)
+        entry = entry_of(goal, proposal, event)
+        if entry is not None and (proposal.fidelity == UNTRAINED) == (goal is not self.goal):
+            self.standings.setdefault(source, Standings(goal)).add(entry)
+
+    def goal_of(self, source: str) -> Goal:
+        """What the candidates of a search are compared by."""
+        untrained = source == "search" and not self.trains and self.score is not None
+        return self.goal.untrained(self.score or "") if untrained else self.goal
 
     def keep(self) -> set[TrialId]:
         """The fronts, the best random trials, baselines and finalists."""

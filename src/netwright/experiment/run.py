@@ -36,7 +36,7 @@ from netwright.loop import Ended, Loop
 from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
 from netwright.reports.verdict import verdict
 from netwright.spaces.catalog import SpaceMaker
-from netwright.strategies import RandomSearch
+from netwright.strategies import RandomSearch, Screening
 
 LONGEST_TRIAL_SHARE = 0.4
 LONGEST_TRIAL_SECONDS = 3600.0
@@ -119,6 +119,9 @@ class _Drive:
             task=opened.data.task,
             data=opened.data.folder,
             allowance=self._allowance,
+            score=settings.score,
+            seed=settings.seed or 0,
+            trains=settings.trains,
             forced_precision=None if settings.precision == "auto" else settings.precision,
             precision={
                 fact.data["kinds"]: fact.data["precision"] for fact in opened.facts if fact.topic == "precision"
@@ -127,7 +130,7 @@ class _Drive:
         self.console = console
         start_summary(self._understood(), goal, console=self.console)
         self.ladder = find_ladder(opened)
-        view = stack.enter_context(LiveView(goal, title=opened.data.name, console=self.console))
+        view = stack.enter_context(LiveView(self.desk.goal_of("search"), title=opened.data.name, console=self.console))
         self.watch = Watch(self.desk, settings.budget, view.update)
         self.loop = Loop(
             desk=self.desk,
@@ -139,7 +142,7 @@ class _Drive:
             stopwatch=opened.stopwatch,
             watch=self.watch,
         )
-        strategy = search_source(opened, self.desk, self.ladder, opened.strategy, "search")
+        strategy = self.strategy = search_source(opened, self.desk, self.ladder, opened.strategy, "search")
         sources = {"baseline": baselines(opened.reference, self.ladder), "search": strategy}
         if settings.rival:
             sources["rival"] = search_source(opened, self.desk, self.ladder, RandomSearch, "rival")
@@ -169,6 +172,7 @@ class _Drive:
                     write_page(self.opened.folder)
                 return False
             ended = self.stages.search()
+            self._note_screening()
             self._complain(ended)
             self.watch.stage = "final training"
             trials = [] if ended.why == "interrupted" else self.stages.final()
@@ -207,6 +211,21 @@ class _Drive:
             console=self.console,
         )
         return False
+
+    def _note_screening(self) -> None:
+        """How far the score agreed with the results it was held against, and whether screening turned itself off."""
+        if isinstance(self.strategy, Screening):
+            score, parameters = self.strategy.agreement()
+            self.opened.note(
+                "screening",
+                {
+                    "score": self.strategy.score,
+                    "results": len(self.strategy.pairs),
+                    "agreement": score,
+                    "parameters": parameters,
+                    "off": self.strategy.off,
+                },
+            )
 
     def _without_network(self) -> str:
         judged = verdict(view_of(self.opened.folder, images=False))

@@ -3,7 +3,7 @@
 | may change                                              | may not (unless `--allow-changed`; epochs not at all)    |
 |---------------------------------------------------------|----------------------------------------------------------|
 | minutes, trials, cpu_seconds, workers, executor, rival, | data, size, split, groups, space, strategy, objectives,  |
-| images, limits that are tightened or added              | epochs, precision, seed, inherit, limits loosened or     |
+| images, limits that are tightened or added              | screen, inherit, epochs, precision, seed, limits loosened or |
 |                                                         | taken away                                               |
 
 An option that is left out on resume keeps its value.
@@ -19,6 +19,7 @@ from typing import Any
 
 from netwright.budget import Budget
 from netwright.core.errors import InputError, RunChanged
+from netwright.core.metrics import DEFAULT_SCORE, SCORES
 from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
 from netwright.strategies import STRATEGIES, cannot_inherit, check_name, parts_of
 
@@ -58,6 +59,7 @@ class Settings:
     seed: int | None = None
     images: bool | None = None
     inherit: bool | None = None
+    screen: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("rival", self.rival, ("random",))
@@ -71,10 +73,10 @@ class Settings:
                 raise InputError(f"{name} must be a positive number, but got {bound}")
         if self.strategy is not None:
             check_name(self.strategy)
-        if self.inherit:
-            strategy, _ = parts_of(self.strategy or DEFAULT_STRATEGY)
-            if strategy in STRATEGIES and not STRATEGIES[strategy].inherits:
-                raise InputError(f"--inherit: {cannot_inherit(strategy)}")
+        strategy, _ = parts_of(self.strategy or DEFAULT_STRATEGY)
+        if self.inherit and strategy in STRATEGIES and not STRATEGIES[strategy].inherits:
+            raise InputError(f"--inherit: {cannot_inherit(strategy)}")
+        _one_of("screen", self.screen, SCORES)
         _ = self.goal
 
     def complete(self) -> Settings:
@@ -99,6 +101,17 @@ class Settings:
     def goal(self) -> Goal:
         """Objectives and limits, parsed."""
         return parse_goal(self.objectives or (), self.limits or ())
+
+    @property
+    def trains(self) -> bool:
+        """Whether the search trains candidates; if not, only its final stage does."""
+        strategy, _ = parts_of(self.strategy or DEFAULT_STRATEGY)
+        return strategy not in STRATEGIES or STRATEGIES[strategy].trains
+
+    @property
+    def score(self) -> str | None:
+        """By what untrained candidates are scored, where they are."""
+        return self.screen or (None if self.trains else DEFAULT_SCORE)
 
     @property
     def budget(self) -> Budget:

@@ -16,7 +16,7 @@ from typing import Any
 
 from netwright.core.candidate import Candidate
 from netwright.core.seeding import derive
-from netwright.core.trial import Fidelity, Proposal, TrialId, epochs_a_pass
+from netwright.core.trial import UNTRAINED, Fidelity, Proposal, TrialId, epochs_a_pass
 from netwright.experiment.choice import Entry, Standings, candidate_key
 from netwright.experiment.desk import Desk
 from netwright.experiment.errand import errand
@@ -32,6 +32,8 @@ MARGIN = 1.15
 """Trainings are expected to take so many times what their candidates' own trials say."""
 LONGER = 2
 """A finalist trains at most so many times as long as a full training of this budget, where the stage's time allows it."""
+LEAST_SHARE = 0.25
+"""Of the time of the hand-made network: an epoch of an untrained candidate is taken to cost at least so much."""
 FINAL_REPEAT = 1
 WAIT_SHARE = 0.05
 """Of the budget, at most: how long the final stage waits for what still runs, so that it chooses among all results."""
@@ -93,6 +95,7 @@ def search_source(opened: Opened, desk: Desk, ladder: Ladder, strategy: type[Str
         wrapper=wrapper or "halving",
         starts=opened.space.starts,
         inherit=bool(opened.settings.inherit) and purpose == "search",
+        screen=opened.settings.screen if purpose == "search" else None,
     )
 
 
@@ -179,7 +182,7 @@ class Stages:
             return []
         self.loop.cancel("the budget of this run is used up")
         done = [trial for trial, result in self.desk.results.items() if result.source == "final"]
-        return done or [entry.trial for entry in self._chosen()[:1]]
+        return done or [entry.trial for entry in self._chosen()[:1] if entry.epochs]
 
     def _stage(self) -> Mapping[str, Any] | None:
         """The stage that was cut off, or a new one: which candidates are trained to the end, for how many epochs.
@@ -238,7 +241,7 @@ class Stages:
         return self._standings("rival" if self.opened.settings.rival else "search").random
 
     def _standings(self, source: str) -> Standings:
-        return self.desk.standings.get(source, Standings(self.opened.goal))
+        return self.desk.standings.get(source) or Standings(self.desk.goal_of(source))
 
     def _affordable(self, chosen: Sequence[Entry]) -> list[tuple[Entry, int]]:
         """Which of the chosen fit into what is left, and their epochs; the costliest first."""
@@ -258,7 +261,11 @@ class Stages:
         return [(chosen[place], number) for place, number in epochs.items()]
 
     def _epoch_seconds(self, entry: Entry) -> float:
-        """CPU seconds that an epoch of this candidate takes, from its own trial."""
+        """CPU seconds that an epoch of this candidate takes, from its own trial; from its MACs where that trained nothing."""
+        if entry.proposal.fidelity == UNTRAINED:
+            reference = self.opened.reference.architecture
+            macs = self.desk.plan(reference).macs if reference else 0
+            return self.ladder.epoch_seconds * max(entry.measurements["macs"].value / max(macs, 1), LEAST_SHARE)
         trained = self.ladder.trained(entry.proposal.fidelity, resumed=entry.resumed)
         return max(entry.measurements["training_seconds"].value / trained, 1e-3)
 

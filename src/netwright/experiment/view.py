@@ -107,6 +107,8 @@ def _facts(folder: Path, history: History, settings: Settings, data: Dataset) ->
         "export": "export",
         "seed": settings.seed,
         "strategy": strategy_in_words(settings),
+        "score": settings.score,
+        "trains": settings.trains,
         "workers": settings.workers,
         "budget": budget_in_words(settings),
         "space": {**space, "fingerprint": (about or {}).get("space", "")},
@@ -149,8 +151,13 @@ def data_facts(data: Dataset) -> dict[str, Any]:
 
 
 def strategy_in_words(settings: Settings) -> str:
-    """Its name, and whether children inherit."""
-    return f"{_shown(settings.strategy or '')}{', weights inherited' if settings.inherit else ''}"
+    """The strategy, the score that it goes by, and whether children inherit."""
+    words = [_shown(settings.strategy or "")]
+    if settings.score is not None:
+        words.append(f"{'screened by' if settings.trains else 'by'} {settings.score}")
+    if settings.inherit:
+        words.append("weights inherited")
+    return ", ".join(words)
 
 
 def budget_in_words(settings: Settings) -> str:
@@ -192,7 +199,7 @@ def _python_call(settings: Settings, folder: Path) -> str:
 def _given(settings: Settings) -> dict[str, Any]:
     """The options that have one value, as far as they were given."""
     record = settings.to_json()
-    names = ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "size", "rival", "seed")
+    names = ("minutes", "trials", "cpu_seconds", "epochs", "strategy", "space", "size", "rival", "screen", "seed")
     given = {name: record[name] for name in names if record[name] is not None}
     given |= {
         name: _shown(record[name]) for name in ("strategy", "space", "split", "groups") if record[name] is not None

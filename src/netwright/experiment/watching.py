@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from netwright.budget import Budget
 from netwright.core.measurement import Measurements
-from netwright.core.trial import FAILED, FINISHED, TrialId
+from netwright.core.trial import FAILED, FINISHED, UNTRAINED, TrialId
 from netwright.experiment.desk import Desk
 from netwright.loop import Loop
 from netwright.reports.progress import Progress, WorkerNow
@@ -35,7 +35,7 @@ class Watch:
         best: Measurements = feasible[0].measurements if feasible else {}
         if feasible and feasible[0].trial != self.best_trial:
             self.best_trial = feasible[0].trial
-            self.bests.append(best[self.desk.goal.objectives[0].metric].value)
+            self.bests.append(best[self.desk.goal_of("search").objectives[0].metric].value)
         spent = loop.spent()
         counts = loop.book.counts
         failure = loop.book.last_failure
@@ -67,7 +67,7 @@ class Watch:
         entry = loop.book.open[trial]
         return WorkerNow(
             trial,
-            DOING.get(entry.source, entry.source),
+            "scoring" if entry.proposal.fidelity == UNTRAINED else DOING.get(entry.source, entry.source),
             int(record.get("epoch", 0)),
             entry.proposal.fidelity.epochs,
             time.monotonic() - loop.began[trial],

@@ -18,7 +18,7 @@ from netwright.core.history import Trial
 from netwright.core.measurement import Measurement, Split
 from netwright.core.metrics import METRICS, QUALITY
 from netwright.core.seeding import derive
-from netwright.core.trial import FINISHED, TrialId
+from netwright.core.trial import FINISHED, UNTRAINED, TrialId
 from netwright.reports import quality, words
 from netwright.reports.view import APART, RunView, origin_of
 
@@ -65,13 +65,15 @@ def best_random(view: RunView) -> TrialId | None:
 
 
 def random_count(view: RunView) -> int:
-    """How many distinct random candidates were trained."""
+    """How many distinct random candidates were trained, or scored where the search trained none."""
+    scores = all(trial.proposal.fidelity == UNTRAINED for trial in view.searched())
     source = "rival" if has_rival(view) else None
     return len(
         {
             (trial.proposal.candidate.key, tuple(sorted(trial.proposal.candidate.recipe.items())))
             for trial in view.history.trials.values()
             if trial.proposal.origin == "random"
+            and (scores or trial.proposal.fidelity != UNTRAINED)
             and trial.status in FINISHED
             and trial.status != "infeasible"
             and source in (None, trial.source)

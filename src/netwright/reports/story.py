@@ -24,6 +24,7 @@ from netwright.reports.comparison import Tested, compute_tested, compute_validat
 from netwright.reports.figures import Reference
 from netwright.reports.importance import Importance, compute_importance
 from netwright.reports.network import Block, compute_blocks, compute_differences
+from netwright.reports.scores import Scores, compute_scores
 from netwright.reports.tables import (
     BestSoFar,
     CandidateRow,
@@ -62,6 +63,7 @@ class Story:
     mistakes: tuple[Mistake, ...]
     curve: tuple[Epoch, ...]
     importance: Importance
+    scores: Scores | None
     best: BestSoFar
     time: tuple[TimeRow, ...]
     timeline: Timeline
@@ -96,6 +98,7 @@ def tell(view: RunView) -> Story:
         mistakes=tuple(compute_mistakes(view, winner)),
         curve=tuple(compute_curve(view, winner)),
         importance=compute_importance(view),
+        scores=compute_scores(view),
         best=compute_best_so_far(view),
         time=tuple(compute_time(view)),
         timeline=compute_timeline(view),
@@ -153,6 +156,7 @@ def report_json(story: Story) -> dict[str, Any]:
         "mistakes": _json(story.mistakes),
         "curve": _json(story.curve),
         "importance": _json(story.importance),
+        "scores": _json(story.scores),
         "best_so_far": _json(story.best),
         "time": _json(story.time),
         "failures": _json([_without_detail(row) for row in story.failures]),

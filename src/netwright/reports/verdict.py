@@ -29,6 +29,7 @@ from netwright.reports.comparison import (
     ratios,
     rival_name,
 )
+from netwright.reports.scores import about_scores
 from netwright.reports.view import RunView, origin_of
 
 CLEARLY = 1.05  # two networks differ in a cost when one has that many times the cost of the other
@@ -89,6 +90,7 @@ def verdict(view: RunView, tested: Tested | None = None) -> Verdict:
         _about_training(view, winner),
         _about_smaller(view, winner, tested),
         _about_random(view, comparisons),
+        about_scores(view),
         _about_validation(view, winner, value),
         _about_test(view),
     )

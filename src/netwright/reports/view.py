@@ -3,7 +3,8 @@
 Trials
     `history` holds every trial (`core.history`). Sources: `search`, or any name but these: `baseline`, `rival` (a
     random search beside the search, where one was asked for), `final`, `probe`, `test`. A proposal's `origin` is
-    random, start, mutation, crossover, promotion, baseline or final. The facts with topic `test` are readings of the
+    random, start, mutation, crossover, screened (chosen by a score), promotion, baseline or final; trials of no
+    epochs were scored, not trained. The facts with topic `test` are readings of the
     test split, counted by their `stage`; the last one may hold `measurements` ({trial: {metric: measurement}}), which
     are then shown as they are.
 
@@ -21,6 +22,7 @@ Facts (all optional; what is missing is left out of the page)
     seed         int                                           versions      {name: version}
     machine      {name: text}                                  strategy      str
     space        {name, size: int | None, fingerprint}         workers       int
+    score        str: what untrained networks were scored by   trains       bool: whether the search trained any
     budget       str, in words (`10 minutes`)                  epochs        [int]: rungs, then the full training
                                                                epoch_images  int
     created      str: a date

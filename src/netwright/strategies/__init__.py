@@ -28,8 +28,10 @@ from netwright.strategies.registry import (
 )
 from netwright.strategies.regularized_evolution import RegularizedEvolution
 from netwright.strategies.reinforce import Reinforce
+from netwright.strategies.screening import Screening
 from netwright.strategies.tournament_evolution import TournamentEvolution
 from netwright.strategies.tpe import TPE
+from netwright.strategies.training_free import TrainingFree
 
 __all__ = [
     "BOHB",
@@ -54,11 +56,13 @@ __all__ = [
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",
+    "Screening",
     "SearchSpace",
     "Source",
     "SteepestLocalSearch",
     "Strategy",
     "TournamentEvolution",
+    "TrainingFree",
     "cannot_inherit",
     "check_name",
     "find_strategy",

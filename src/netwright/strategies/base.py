@@ -90,6 +90,8 @@ class Strategy(Source):
     wrapper: ClassVar[str] = ""
     """What it comes with where nothing else is said: the name of a wrapper, empty for none."""
     inherits: ClassVar[bool] = False
+    trains: ClassVar[bool] = True
+    """Whether its proposals are trained. If not, they are `UNTRAINED` and get a score."""
 
     fidelity: Fidelity = Fidelity(1)
     entry: Fidelity | None = None
@@ -225,6 +227,7 @@ class Strategy(Source):
             "continuous": cls.continuous,
             "asynchronous": cls.asynchronous,
             "inherits": cls.inherits,
+            "trains": cls.trains,
         }
 
 

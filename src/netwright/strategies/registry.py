@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
+from netwright.core.metrics import DEFAULT_SCORE
 from netwright.core.objective import Goal
 from netwright.core.own import is_file, load
 from netwright.core.trial import Fidelity
@@ -26,8 +28,10 @@ from netwright.strategies.ppo import PPO
 from netwright.strategies.random import RandomSearch
 from netwright.strategies.regularized_evolution import RegularizedEvolution
 from netwright.strategies.reinforce import Reinforce
+from netwright.strategies.screening import Screening
 from netwright.strategies.tournament_evolution import TournamentEvolution
 from netwright.strategies.tpe import TPE
+from netwright.strategies.training_free import TrainingFree
 
 STRATEGIES: dict[str, type[Strategy]] = {
     "auto": Auto,
@@ -46,6 +50,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "steepest-local-search": SteepestLocalSearch,
     "tournament-evolution": TournamentEvolution,
     "tpe": TPE,
+    "training-free": TrainingFree,
 }
 WRAPPERS: dict[str, type[Halving] | type[Hyperband]] = {"halving": Halving, "hyperband": Hyperband}
 
@@ -110,23 +115,27 @@ def make_strategy(
     wrapper: str = "halving",
     starts: Sequence[Candidate] = (),
     inherit: bool = False,
+    screen: str | None = None,
 ) -> Source:
     """The strategy `kind`, by name or class, under its `wrapper` (one of `WRAPPERS`) when there are two `rungs` or more.
 
     Without rungs every candidate is trained for `epochs` with its own schedule. All but random search begin with those
-    of the `starts` that are inside the limits. With `inherit`, children start from their parents' weights. Raises
-    InputError for an unknown name, rungs that do not rise, or a strategy whose proposals are no children.
+    of the `starts` that are inside the limits. With `inherit`, children start from their parents' weights. What is
+    proposed is screened by the score `screen`, where one is named; a strategy that trains nothing searches by that score.
+    Raises InputError for an unknown name, rungs that do not rise, or a strategy that cannot do what is asked of it.
     """
     if wrapper not in WRAPPERS:
         raise InputError(f"a wrapper must be one of {', '.join(WRAPPERS)}, but got {wrapper!r}")
     cls = find_strategy(kind) if isinstance(kind, str) else kind
     if inherit and not cls.inherits:
         raise InputError(cannot_inherit(cls.name))
-    more = {"inherit": True} if inherit else {}
+    more: dict[str, Any] = {"inherit": True} if inherit else {}
+    if not cls.trains:
+        more["score"], screen = screen or DEFAULT_SCORE, None
     strategy = cls(space, goal, seed=seed, costs=costs, **more)
+    if cls.trains:
+        strategy.fidelity = Fidelity(epochs)
     if strategy.kind != "random":
         strategy.starts = [candidate for candidate in starts if strategy.excess(candidate) == 0]
-    if len(rungs) > 1:
-        return WRAPPERS[wrapper](strategy, rungs=rungs)
-    strategy.fidelity = Fidelity(epochs)
-    return strategy
+    source = WRAPPERS[wrapper](strategy, rungs=rungs) if len(rungs) > 1 else strategy
+    return source if screen is None else Screening(source, strategy, score=screen)

@@ -35,13 +35,18 @@ AHEAD = 10
 
 
 def scripted(goal: Goal, candidate: Candidate, epochs: int = 1) -> dict[str, Measurement]:
-    """A made-up but fixed measurement for each metric of the goal: a function of the candidate and the epochs."""
+    """A made-up but fixed measurement for each metric of the goal: a function of the candidate and the epochs.
+
+    Without epochs, only what needs no training.
+    """
     rng = stream(0, candidate.key, str(sorted(candidate.recipe.items())))
     values = {}
     metrics = {objective.metric for objective in goal.objectives} | {limit.metric for limit in goal.limits}
     for name in sorted(metrics):
         share = rng.random()
-        grows = METRICS[name].direction == "max"
+        if epochs == 0 and METRICS[name].needs == "training":
+            continue
+        grows = METRICS[name].direction == "max" and epochs > 0
         values[name] = 10 ** (3 + 3 * share) if METRICS[name].log else share * (1 - 0.5 / epochs) if grows else share
     return {name: Measurement(value) for name, value in values.items()}
 

@@ -35,9 +35,9 @@ def zen(network: Network, batch: Batch) -> float:
             layer.bias.zero_()
     for norm in norms:
         norm.reset_parameters()
-    shape, device = batch.images.shape, batch.images.device
-    images = torch.randn(shape, generator=generator).to(device)
-    moved = images + STEP * torch.randn(shape, generator=generator).to(device)
+    shape, like = batch.images.shape, next(copy.parameters())
+    images = torch.randn(shape, generator=generator).to(like)
+    moved = images + STEP * torch.randn(shape, generator=generator).to(like)
     name = last_features(copy.plan)
     change = output_of(copy, name, images) - output_of(copy, name, moved)
     scales = sum(0.5 * float(norm.running_var.double().mean().log()) for norm in norms if norm.running_var is not None)
