@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netwright.core.errors import LimitError
-from netwright.core.objective import parse_limit
+from netwright.core.objective import parse_goal, parse_limit, parse_objective
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,19 @@ def test_an_error_points_at_the_character_at_fault(text: str, position: int, sai
     with pytest.raises(LimitError, match=said) as found:
         parse_limit(text)
     assert found.value.position == position
+
+
+def test_a_score_is_no_aim() -> None:
+    with pytest.raises(LimitError, match="must name a metric"):
+        parse_objective("synflow")
+    with pytest.raises(LimitError, match="must begin with a metric"):
+        parse_limit("synflow>=10")
+
+
+def test_before_training_a_score_stands_in_for_quality() -> None:
+    goal = parse_goal(("loss", "accuracy", "latency", "macs"), ("parameters<=10k", "accuracy>=90%", "latency<=2ms"))
+    untrained = goal.untrained("naswot")
+    assert [str(objective) for objective in untrained.objectives] == ["naswot:max", "macs:min"]
+    assert [str(limit) for limit in untrained.limits] == ["parameters<=10k"]
+    by_size = goal.untrained("macs")
+    assert [str(objective) for objective in by_size.objectives] == ["macs:max"], "the larger the better, as a score"

@@ -13,7 +13,7 @@ from netwright.core.job import Allowance
 from netwright.core.measurement import Measurement, measurements_to_json
 from netwright.core.objective import parse_goal
 from netwright.core.task import TaskSpec
-from netwright.core.trial import Continue, Fidelity, Inherit, Proposal, TrialId
+from netwright.core.trial import UNTRAINED, Continue, Fidelity, Inherit, Proposal, TrialId
 from netwright.experiment.desk import Desk
 from netwright.spaces.catalog import load_space
 
@@ -144,3 +144,35 @@ def test_the_search_never_hears_of_its_rival() -> None:
     room.hear("rival", Proposal(NETWORK, Fidelity(1)), finished(5, 1.0))
     assert "search" not in room.standings
     assert measurements_to_json(room.standings["rival"].front()[0].measurements)["accuracy"]["value"] == 1.0
+
+
+def scored(trial: TrialId, value: float, parameters: float = 10.0) -> Finished:
+    return Finished(
+        trial, "completed", {"synflow": Measurement(value), "parameters": Measurement(parameters, source="computed")}
+    )
+
+
+def test_a_network_of_no_epochs_is_scored_on_the_images_of_the_run() -> None:
+    room = desk()
+    room.score, room.seed = "synflow", 7
+    found = room.order("search", Proposal(NETWORK, UNTRAINED), no_files)
+    assert found.evaluation == "score"
+    assert (found.settings["scores"], found.settings["seed"]) == (["synflow"], 7)
+    assert room.order("search", Proposal(NETWORK, Fidelity(1)), no_files).evaluation == "train"
+
+
+def test_scores_are_no_results_but_of_a_search_that_has_no_others() -> None:
+    room = desk()
+    room.score = "synflow"
+    room.hear("search", Proposal(NETWORK, UNTRAINED), scored(1, 9.0))
+    assert "search" not in room.standings
+    room.trains = False
+    for trial, value, parameters in ((1, 9.0, 900.0), (2, 5.0, 10.0), (3, 4.0, 500.0)):
+        other = Candidate("network", NETWORK.architecture, {"lr": float(trial)})
+        room.hear("search", Proposal(other, UNTRAINED), scored(trial, value, parameters))
+    assert [entry.trial for entry in room.standings["search"].front()] == [1, 2]
+    room.hear("rival", Proposal(NETWORK, Fidelity(1)), finished(5, 0.5))
+    assert [str(objective) for objective in room.standings["rival"].goal.objectives] == [
+        "accuracy:max",
+        "parameters:min",
+    ]

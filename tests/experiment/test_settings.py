@@ -32,6 +32,7 @@ OTHER: dict[str, Any] = {
     "seed": 8,
     "images": False,
     "inherit": True,
+    "screen": "naswot",
 }
 """A value for every option that differs from the stored one."""
 
@@ -173,7 +174,7 @@ def test_a_limit_that_cannot_be_read() -> None:
 
 @pytest.mark.parametrize("strategy", ["random", "tpe", "local-search+halving", "gaussian-process"])
 def test_only_children_inherit(strategy: str) -> None:
-    with pytest.raises(InputError, match=f"nsga2, regularized-evolution.*but {strategy.partition('+')[0]} has none"):
+    with pytest.raises(InputError, match=f"nsga2, .*regularized-evolution.*but {strategy.partition('+')[0]} has none"):
         Settings("photos", strategy=strategy, inherit=True)
 
 
@@ -181,3 +182,15 @@ def test_only_children_inherit(strategy: str) -> None:
 def test_children_of_evolution_inherit_when_asked_to(strategy: str | None) -> None:
     assert Settings("photos", strategy=strategy, inherit=True).complete().inherit is True
     assert Settings("photos", strategy=strategy).complete().inherit is False
+
+
+def test_a_search_without_training_has_a_score_and_no_rungs() -> None:
+    assert Settings("photos").complete().score is None
+    assert Settings("photos", screen="zen").score == "zen" and Settings("photos", screen="zen").trains
+    free = Settings("photos", strategy="training-free")
+    assert (free.trains, free.score) == (False, "synflow")
+    assert Settings("photos", strategy="training-free", screen="naswot").score == "naswot"
+    with pytest.raises(InputError, match="strategy must be one of"):
+        Settings("photos", strategy="training-free+halving")
+    with pytest.raises(InputError, match="screen must be one of"):
+        Settings("photos", screen="magic")
