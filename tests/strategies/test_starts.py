@@ -17,6 +17,14 @@ from netwright.testing.toys import Grid, measured, toy_costs
 GRID = Grid((5,) * 6)
 STARTS = [GRID.sample(Random(seed)) for seed in range(3)]
 LEARNING = [name for name, strategy in STRATEGIES.items() if strategy.kind != "random"]
+RUNGS = [
+    pytest.param(name, rungs, id=f"{name}-{'halving' if rungs else 'plain'}")
+    for name in LEARNING
+    for rungs in ((), (1, 3))
+    if not rungs or STRATEGIES[name].fidelities
+]
+FIRST = {"grid": "grid", "ppo": "policy", "reinforce": "policy"}
+"""Where what comes after the starts is from; elsewhere it is random."""
 
 
 def first(name: str, number: int, *, limits: Sequence[str] = (), rungs: Sequence[int] = ()) -> list[Proposal]:
@@ -25,12 +33,11 @@ def first(name: str, number: int, *, limits: Sequence[str] = (), rungs: Sequence
     return list(islice(source.ask(), number))
 
 
-@pytest.mark.parametrize("rungs", [(), (1, 3)], ids=["plain", "halving"])
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize(("name", "rungs"), RUNGS)
 def test_it_begins_with_the_starts(name: str, rungs: tuple[int, ...]) -> None:
     proposals = first(name, 6, rungs=rungs)
     assert [proposal.candidate for proposal in proposals[:3]] == STARTS
-    assert [proposal.origin for proposal in proposals] == ["start"] * 3 + ["grid" if name == "grid" else "random"] * 3
+    assert [proposal.origin for proposal in proposals] == ["start"] * 3 + [FIRST.get(name, "random")] * 3
 
 
 def test_random_search_draws_at_random_alone() -> None:
