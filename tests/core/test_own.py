@@ -58,5 +58,7 @@ def test_a_missing_file_is_said_with_the_error_that_was_asked_for(tmp_path: Path
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(InputError, match=r"one of auto, .*tpe, .*or FILE.py:NAME for one of your own, .*but got 'best'"):
+    with pytest.raises(
+        InputError, match=r"one of auto, .*tpe, .*or FILE.py:NAME for one of your own, .*but got 'best'"
+    ):
         find_strategy("best")

@@ -80,23 +80,34 @@ class ForestSearch(Surrogate):
     def ask(self) -> Iterator[Proposal]:
         """Random candidates, then those that promise most, each as if the ones before it had come in."""
         drawn: list[Candidate] = []
-        for proposal in self.novel(lambda rng: self._draw(rng, drawn)):
+        looked: Random | None = None
+
+        def draw(rng: Random) -> Proposal:
+            nonlocal looked
+            if len(self.members) < STARTUP or (looked is not rng and rng.random() < RANDOM_SHARE):
+                return self.propose(self.space.sample(rng), origin="random")
+            if self._model is None:
+                self._model = self._make_model()
+            first, looked = looked is not rng, rng
+            found = self._most_promising(self._model, drawn, rng) if first else None
+            if found is not None:
+                return found
+            return self.propose(mutate(self.space, self._model.best[0], rng), origin="mutation")
+
+        for proposal in self.novel(draw):
             drawn.append(proposal.candidate)
             yield proposal
 
-    def _draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
-        if len(self.members) < STARTUP or rng.random() < RANDOM_SHARE:
-            return self.propose(self.space.sample(rng), origin="random")
-        if self._model is None:
-            self._model = self._make_model()
-        gains = self._gains(self._model, [*self.underway.values(), *drawn], rng)
+    def _most_promising(self, model: Model, drawn: Sequence[Candidate], rng: Random) -> Proposal | None:
+        """What promises most of what is new and within the limits; None where nothing is."""
+        gains = self._gains(model, [*self.underway.values(), *drawn], rng)
         taken = {self.propose(candidate, origin="").identity() for candidate in drawn}
-        for candidate in most_promising(self.space, gains, self._model.best, rng):
+        for candidate in most_promising(self.space, gains, model.best, rng):
             proposal = self.propose(candidate, origin="model")
             identity = proposal.identity()
             if identity not in taken and bytes.fromhex(identity) not in self.seen and self.excess(candidate) == 0:
                 return proposal
-        return self.propose(mutate(self.space, self._model.best[0], rng), origin="mutation")
+        return None
 
     def _gains(self, model: Model, waiting: Sequence[Candidate], rng: Random) -> Gains:
         """How much candidates promise while `waiting` are under way."""
