@@ -114,6 +114,12 @@ def search(
     precision: Annotated[
         str | None, typer.Option(metavar="auto|fp32|bf16", help="Arithmetic of the training.  [default: auto]")
     ] = None,
+    stop: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|median|power-law", help="End trainings early by their learning curves.  [default: none]"
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; train nothing.")] = False,
     inherit: Annotated[
@@ -146,6 +152,7 @@ def search(
         screen=screen,
         executor=executor,
         precision=precision,
+        stop=stop,
         seed=seed,
         images=False if no_images else None,
         inherit=True if inherit else None,

@@ -45,6 +45,7 @@ from netwright.core.trial import Proposal, TrialId
 from netwright.executors.base import Executor
 from netwright.ledger.base import Ledger
 from netwright.ledger.blobs import Blobs
+from netwright.stoppers import Stopping
 from netwright.strategies.base import Source
 
 CLOCK_SECONDS = 5.0
@@ -111,8 +112,8 @@ class Loop:
 
     `folder` is the run folder; job folders are made in `folder/work`, trainings under way are kept in
     `folder/partial`. `watch` is called after every change, for the terminal. `spare_bytes` is what large artefacts may
-    take before those of losers are deleted. Open trials that are `shelved` are left alone. Raises StorageError when
-    the ledger cannot be written; nothing recorded before is lost by it.
+    take before those of losers are deleted. Open trials that are `shelved` are left alone. `stopping` says which
+    trainings end early. Raises StorageError when the ledger cannot be written; nothing recorded before is lost by it.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Loop:
         stopwatch: Stopwatch,
         watch: Callable[[Loop], None] = lambda loop: None,
         spare_bytes: int = SPARE_BYTES,
+        stopping: Stopping | None = None,
     ) -> None:
         self.book = Book()
         self.stopwatch = stopwatch
@@ -142,6 +144,7 @@ class Loop:
         self._seed = seed
         self._watch = watch
         self._spare_bytes = spare_bytes
+        self._stopping = stopping
         self._large: dict[str, int] = {}
         self._sources: dict[str, Source] = {}
         self._clocked = 0.0
@@ -178,9 +181,12 @@ class Loop:
             self._take(event)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Finished):
+        if isinstance(event, Finished | Failed | Lost):
             entry = self.book.open[event.trial]
-            self._desk.hear(entry.source, entry.proposal, event)
+            if isinstance(event, Finished):
+                self._desk.hear(entry.source, entry.proposal, event)
+            if self._stopping is not None:
+                self._stopping.take(entry.source, entry.proposal, event)
         self.book.take(event)
         source = self._sources.get(self.book.source_of(event))
         if source is not None:
@@ -316,6 +322,9 @@ class Loop:
                 pass
             case AttemptProgress(trial, _, record):
                 self.progress[trial] = record
+                entry = self.book.open[trial]
+                if self._stopping is not None and self._stopping.hear(entry.source, trial, entry.proposal, record):
+                    self._executor.stop(trial, None)
             case AttemptFinished():
                 self._finish(event)
             case AttemptFailed():
@@ -337,7 +346,7 @@ class Loop:
             artefacts,
             event.seconds,
             event.cpu_seconds,
-            notes=event.evaluated.notes,
+            notes={**event.evaluated.notes, **(self._stopping.notes(event.trial) if self._stopping else {})},
         )
         proposal = self.book.open[event.trial].proposal
         self._close(finished, *self._desk.facts(proposal, finished))

@@ -47,9 +47,9 @@ def candidate_key(candidate: Candidate) -> tuple[object, ...]:
 
 
 def entry_of(goal: Goal, proposal: Proposal, event: Finished) -> Entry | None:
-    """A result as the choice sees it; None where an objective is missing."""
+    """A result as the choice sees it; None where an objective is missing, or the training was stopped early."""
     costs = goal.costs(event.measurements)
-    if event.status not in ("completed", "stopped") or costs is None:
+    if event.status != "completed" or costs is None:
         return None
     return Entry(
         event.trial,

@@ -30,6 +30,7 @@ from netwright.experiment.page import write_page
 from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
 from netwright.experiment.shipping import export_trial
 from netwright.experiment.stages import Stages, baselines, find_ladder, search_source
+from netwright.experiment.stopping import make_stopping
 from netwright.experiment.view import budget_in_words, data_facts, strategy_in_words, view_of
 from netwright.experiment.watching import Watch
 from netwright.loop import Ended, Loop
@@ -141,6 +142,7 @@ class _Drive:
             seed=settings.seed or 0,
             stopwatch=opened.stopwatch,
             watch=self.watch,
+            stopping=make_stopping(settings.stop or "none", goal, self.desk),
         )
         strategy = self.strategy = search_source(opened, self.desk, self.ladder, opened.strategy, "search")
         sources = {"baseline": baselines(opened.reference, self.ladder), "search": strategy}

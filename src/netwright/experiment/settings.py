@@ -3,8 +3,8 @@
 | may change                                              | may not (unless `--allow-changed`; epochs not at all)    |
 |---------------------------------------------------------|----------------------------------------------------------|
 | minutes, trials, cpu_seconds, workers, executor, rival, | data, size, split, groups, space, strategy, objectives,  |
-| images, limits that are tightened or added              | screen, inherit, epochs, precision, seed, limits loosened or |
-|                                                         | taken away                                               |
+| images, stop, limits that are tightened or added        | screen, inherit, epochs, precision, seed, limits loosened|
+|                                                         | or taken away                                            |
 
 An option that is left out on resume keeps its value.
 """
@@ -19,8 +19,9 @@ from typing import Any
 
 from netwright.budget import Budget
 from netwright.core.errors import InputError, RunChanged
-from netwright.core.metrics import DEFAULT_SCORE, SCORES
+from netwright.core.metrics import DEFAULT_SCORE, METRICS, QUALITY, SCORES
 from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
+from netwright.stoppers import STOPPERS
 from netwright.strategies import STRATEGIES, cannot_inherit, check_name, parts_of
 
 DEFAULT_MINUTES = 10.0
@@ -29,7 +30,7 @@ DEFAULT_SPACE = "chain"
 ARRAYS = "(arrays)"
 PYTHON_SPACE = "(python)"
 """What stands for data and for a space that were given from Python as objects; fingerprints tell them apart."""
-FREE = frozenset({"minutes", "trials", "cpu_seconds", "workers", "executor", "rival", "images"})
+FREE = frozenset({"minutes", "trials", "cpu_seconds", "workers", "executor", "rival", "images", "stop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Settings:
     rival: str | None = None
     executor: str | None = None
     precision: str | None = None
+    stop: str | None = None
     seed: int | None = None
     images: bool | None = None
     inherit: bool | None = None
@@ -77,7 +79,18 @@ class Settings:
         if self.inherit and strategy in STRATEGIES and not STRATEGIES[strategy].inherits:
             raise InputError(f"--inherit: {cannot_inherit(strategy)}")
         _one_of("screen", self.screen, SCORES)
-        _ = self.goal
+        _one_of("stop", self.stop, ("none", *STOPPERS))
+        self._check_stop(self.goal)
+
+    def _check_stop(self, goal: Goal) -> None:
+        """A rule weighs learning curves against costs that are computed; others are not known while a network trains."""
+        known = [o.metric in QUALITY or METRICS[o.metric].needs == "arithmetic" for o in goal.objectives]
+        if self.stop not in (None, "none") and not all(known):
+            names = ", ".join(objective.metric for objective in goal.objectives)
+            raise InputError(
+                f"with stop={self.stop} every objective must be quality, parameters or macs, but got {names}; "
+                "leave stop out, or make the others limits"
+            )
 
     def complete(self) -> Settings:
         """With every default filled in. Without any budget the search takes ten minutes."""
@@ -92,6 +105,7 @@ class Settings:
             limits=self.limits or (),
             executor=self.executor or "local",
             precision=self.precision or "auto",
+            stop=self.stop or "none",
             seed=0 if self.seed is None else self.seed,
             images=True if self.images is None else self.images,
             inherit=bool(self.inherit),

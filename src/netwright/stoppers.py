@@ -1,0 +1,205 @@
+"""Stopping a training that will not be among the best, by its learning curve and those of others.
+
+A `Stopper` is a rule; `Stopping` knows the curves of a run, and the loop asks it after every epoch. Ledger and replay
+need nothing new for it: a trial that was stopped has the status `stopped`, and the curve of every trial it looks at is
+in the notes of its result, so a run that goes on knows all that it knew before.
+
+A curve is compared with those of the same source that were trained to the same number of epochs, and are not dearer in
+any objective that is computed: that a small network is less accurate than large ones is no reason to stop it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, median
+from typing import Any, Protocol
+
+from netwright.core.errors import InputError
+from netwright.core.events import Failed, Finished, Lost
+from netwright.core.trial import Proposal, TrialId
+
+Costs = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Values after some epochs, rising; larger is better. `of` is how many epochs the training is to have."""
+
+    epochs: tuple[int, ...]
+    values: tuple[float, ...]
+    of: int
+
+    def best(self) -> float:
+        """The best value so far."""
+        return max(self.values)
+
+    def mean(self, first: int, last: int) -> float | None:
+        """The mean of the values from epoch `first` to epoch `last`; None where there are none."""
+        values = [value for epoch, value in zip(self.epochs, self.values, strict=True) if first <= epoch <= last]
+        return fmean(values) if values else None
+
+
+class Stopper(Protocol):
+    """A rule. `others` are the curves of trials that were trained to their end."""
+
+    def __call__(self, curve: Curve, others: Sequence[Curve]) -> bool:
+        """Whether the training of `curve` should end here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MedianRule:
+    """Stop when the best value so far is below the median of the others' means up to now.
+
+    Golovin, Solnik, Moitra, Kochanski, Karro, Sculley, "Google Vizier: A Service for Black-Box Optimization", KDD 2017,
+    section 3.2.2. Not before `grace` of the training, from where on the means are taken, and with `fewest` others.
+    """
+
+    grace: float = 0.2
+    fewest: int = 5
+
+    def __call__(self, curve: Curve, others: Sequence[Curve]) -> bool:
+        now, began = curve.epochs[-1], self.grace * curve.of
+        if now < began or now >= curve.of:
+            return False
+        means = [mean for other in others if (mean := other.mean(int(began), now)) is not None]
+        return len(means) >= self.fewest and curve.best() < median(means)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerLaw:
+    """Stop when the curve, extrapolated by c - a t^-b, will end below the best of the others.
+
+    The family is the simplest of those in Domhan, Springenberg, Hutter, "Speeding up Automatic Hyperparameter
+    Optimization of Deep Neural Networks by Extrapolation of Learning Curves", IJCAI 2015; the fit is by least squares
+    with a >= 0 and c <= `ceiling`, and `bootstraps` fits to resampled residuals stand for its uncertainty. It stops when
+    their 95 % bound at the last epoch is below the best end of all others by more than the noise of the curve, the
+    standard deviation of its residuals. Not before `grace` of the training, with `fewest` points, and a whole other curve.
+    """
+
+    ceiling: float = 1.0
+    grace: float = 0.2
+    fewest: int = 5
+    bootstraps: int = 30
+
+    def __call__(self, curve: Curve, others: Sequence[Curve]) -> bool:
+        now = curve.epochs[-1]
+        if len(curve.epochs) < self.fewest or now < self.grace * curve.of or now >= curve.of or not others:
+            return False
+        incumbent = max(other.values[-1] for other in others)
+        bound, noise = self.extrapolate(curve)
+        return incumbent - bound > noise
+
+    def extrapolate(self, curve: Curve) -> tuple[float, float]:
+        """The 95 % bound of the value after the last epoch, and the noise of the curve (a standard deviation)."""
+        import numpy as np
+
+        epochs, values = np.array(curve.epochs, np.float64), np.array(curve.values)
+        fitted, _ = _fit(epochs, values[None], self.ceiling, curve.of)
+        # The fit has three parameters: as many residuals are lost.
+        residuals = (values - fitted[0]) * np.sqrt(len(values) / (len(values) - 3))
+        rng = np.random.default_rng(0)
+        drawn = rng.choice(residuals, (self.bootstraps, len(values)))
+        _, ends = _fit(epochs, fitted + drawn, self.ceiling, curve.of)
+        return float(np.quantile(ends, 0.95)), float(residuals.std())
+
+
+def _fit(epochs: Any, values: Any, ceiling: float, last: int) -> tuple[Any, Any]:
+    """Fit c - a t^-b, a >= 0, c <= `ceiling`, to each row of `values` (curves, points) by least squares.
+
+    Gives the fitted values (curves, points) and those after epoch `last` (curves,). For each b of a grid, a and c have a
+    closed form.
+    """
+    import numpy as np
+
+    best = np.full(len(values), np.inf)
+    fitted, ends = np.zeros(values.shape), np.zeros(len(values))
+    mean = values.mean(axis=1)
+    for b in np.geomspace(0.05, 4.0, 160):
+        x = epochs**-b
+        spread = x - x.mean()
+        a = np.maximum(-(values @ spread) / (spread @ spread), 0.0)
+        c = mean + a * x.mean()
+        bounded = c > ceiling
+        a = np.where(bounded, np.maximum(((ceiling - values) @ x) / (x @ x), 0.0), a)
+        c = np.where(bounded, ceiling, c)
+        curve = c[:, None] - a[:, None] * x
+        error = ((values - curve) ** 2).sum(axis=1)
+        better = error < best
+        best[better], fitted[better] = error[better], curve[better]
+        ends[better] = (c - a * last**-b)[better]
+    return fitted, ends
+
+
+STOPPERS: dict[str, Callable[[float], Stopper]] = {
+    "median": lambda ceiling: MedianRule(),
+    "power-law": PowerLaw,
+}
+"""By name, for values that cannot be above a ceiling."""
+
+
+def make_stopper(name: str, *, ceiling: float) -> Stopper:
+    """The rule of that name. Raises InputError."""
+    if name not in STOPPERS:
+        raise InputError(f"a stopping rule must be one of {', '.join(STOPPERS)}, but got {name!r}")
+    return STOPPERS[name](ceiling)
+
+
+Read = Callable[[Mapping[str, Any]], float | None]
+"""The value in a progress record, the larger the better; None where it has none."""
+
+
+@dataclass(slots=True)
+class Stopping:
+    """The learning curves of a run's `sources`, and whether a training should go on.
+
+    `read` finds the value in a progress record with `epoch` and `of`; `costs` are those of a proposal's objectives that
+    are known before training. Curves of trials that ended are those in the notes of their results.
+    """
+
+    rule: Stopper
+    sources: Collection[str]
+    read: Read
+    costs: Callable[[Proposal], Costs] = lambda proposal: ()
+    _whole: dict[tuple[str, int], list[tuple[Costs, Curve]]] = field(default_factory=dict)
+    _open: dict[TrialId, Curve] = field(default_factory=dict)
+    _stopped: dict[TrialId, int] = field(default_factory=dict)
+
+    def hear(self, source: str, trial: TrialId, proposal: Proposal, record: Mapping[str, Any]) -> bool:
+        """Take in a progress record; gives whether the training should be stopped."""
+        value = self.read(record) if source in self.sources else None
+        if value is None:
+            return False
+        epoch, before = record["epoch"], self._open.get(trial)
+        known = [] if before is None else [p for p in zip(before.epochs, before.values, strict=True) if p[0] < epoch]
+        epochs, values = zip(*known, (epoch, value), strict=True)
+        curve = self._open[trial] = Curve(epochs, values, record["of"])
+        if trial in self._stopped or not self.rule(curve, self._others(source, self.costs(proposal), curve.of)):
+            return False
+        self._stopped[trial] = epoch
+        return True
+
+    def _others(self, source: str, costs: Costs, epochs: int) -> list[Curve]:
+        """Whole curves of those that are not dearer."""
+        whole = self._whole.get((source, epochs), ())
+        return [curve for theirs, curve in whole if all(a <= b for a, b in zip(theirs, costs, strict=True))]
+
+    def notes(self, trial: TrialId) -> dict[str, Any]:
+        """What to record with the result of a trial: its curve, and after which epoch it was asked to stop."""
+        curve = self._open.get(trial)
+        if curve is None:
+            return {}
+        points = {"epochs": list(curve.epochs), "values": list(curve.values), "of": curve.of}
+        return {"learning_curve": points, **({"asked_to_stop": self._stopped[trial]} if trial in self._stopped else {})}
+
+    def take(self, source: str, proposal: Proposal, event: Finished | Failed | Lost) -> None:
+        """A trial ended, now or in an earlier life of the run. Curves that end early are nobody's measure."""
+        self._open.pop(event.trial, None)
+        self._stopped.pop(event.trial, None)
+        if not isinstance(event, Finished) or event.status != "completed" or event.reused_from is not None:
+            return
+        points = event.notes.get("learning_curve")
+        if points is not None and source in self.sources:
+            curve = Curve(tuple(points["epochs"]), tuple(points["values"]), points["of"])
+            self._whole.setdefault((source, curve.of), []).append((self.costs(proposal), curve))
