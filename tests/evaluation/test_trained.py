@@ -162,3 +162,22 @@ def test_what_is_missing_or_unknown_is_said(digits: Path, tmp_path: Path) -> Non
     with pytest.raises(DataError):
         run("train", tmp_path / "e", tmp_path / "nothing", candidate)
     assert list(EVALUATIONS) == ["train", "classic", "test", "precision", "latency"]
+
+
+def test_a_training_goes_on_with_another_recipe(digits: Path, tmp_path: Path) -> None:
+    """Population based training: same network and weights, other numbers; what follows is theirs alone."""
+    data = Dataset.open(digits)
+    before = network(data, optimizer="sgd", lr=0.1, weight_decay=1e-4, augment="none", warmup=0.0)
+    after = network(data, optimizer="sgd", lr=0.01, weight_decay=0.1, momentum=0.5, augment="shift", warmup=0.0)
+    first = run("train", tmp_path / "first", digits, before, epochs=1, trunk=True)
+    inputs = {"checkpoint": tmp_path / "first" / first.artefacts["checkpoint"]}
+    changed = run("train", tmp_path / "changed", digits, after, epochs=2, trunk=True, inputs=inputs)
+    again = run("train", tmp_path / "again", digits, after, epochs=2, trunk=True, inputs=inputs)
+    same = run("train", tmp_path / "same", digits, before, epochs=2, trunk=True, inputs=inputs)
+    assert after.key == before.key
+    assert changed.notes["began"] == 1
+    curves = {name: json.loads((tmp_path / name / "curve.json").read_text()) for name in ("changed", "same")}
+    assert [row["lr"] for row in curves["changed"]] == [0.1, 0.01]
+    assert [row["lr"] for row in curves["same"]] == [0.1, 0.1]
+    assert curves["changed"][0]["train_loss"] == curves["same"][0]["train_loss"]
+    assert changed.measurements["loss"] == again.measurements["loss"] != same.measurements["loss"]

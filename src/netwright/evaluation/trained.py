@@ -11,9 +11,11 @@ Settings
                   trained; the notes then hold `infeasible`, the reason in a sentence (default none)
     full          whether this is a final training, of which the ONNX file is kept (default no)
 
-Inputs: `checkpoint`, the trunk checkpoint of an earlier rung, where the trial goes on from one; `parent` and
-`parent_layers`, where it inherits (`evaluation.inherited`). The training under way is kept in `Job.keep`
-(`evaluation.underway`). Where weights were trained before by ancestors, the notes hold `ancestor_epochs`, how long.
+Inputs: `checkpoint`, the trunk checkpoint of an earlier trial of the network, where the trial goes on from one;
+`parent` and `parent_layers`, where it inherits (`evaluation.inherited`). The recipe may be another one than the earlier
+trial's in what no checkpoint depends on: learning rate, weight decay, momentum, label smoothing, augmentation (population
+based training). The training under way is kept in `Job.keep` (`evaluation.underway`). Where weights were trained before by
+ancestors, the notes hold `ancestor_epochs`, how long.
 
 Artefacts
     weights       weights.safetensors: what was scored
@@ -126,6 +128,7 @@ def train(job: Job, report: Report) -> Evaluated:
         "pieces": fitted.pieces,
         "epochs": len(fitted.curve),
         "resumed": checkpoint is not None,
+        "began": 0 if start is None else start.facts["epochs"],
         "train_loss": fitted.curve[-1]["train_loss"],
     }
     return Evaluated(measured, artefacts, notes)

@@ -29,6 +29,7 @@ class Entry:
     measurements: Measurements
     overfits: bool = False
     resumed: bool = False
+    began: int | None = None
 
     @property
     def candidate(self) -> tuple[object, ...]:
@@ -59,6 +60,7 @@ def entry_of(goal: Goal, proposal: Proposal, event: Finished) -> Entry | None:
         event.measurements,
         overfits=_overfits(proposal, event),
         resumed=bool(event.notes.get("resumed")),
+        began=event.notes.get("began"),
     )
 
 

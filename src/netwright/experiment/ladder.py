@@ -38,9 +38,11 @@ class Ladder:
     epoch_seconds: float
     unhurried: int = 0
 
-    def trained(self, fidelity: Fidelity, *, resumed: bool) -> float:
-        """How many epochs a trial trains: from the rung below when `resumed`, with the decay branch on the trunk."""
-        below = max((rung for rung in self.rungs if rung < fidelity.epochs), default=0) if resumed else 0
+    def trained(self, fidelity: Fidelity, *, resumed: bool, began: int | None = None) -> float:
+        """How many epochs a trial trains: after those of the checkpoint it `began` with (where that is not known, from
+        the rung below) when `resumed`; with the decay branch on the trunk."""
+        below = max((rung for rung in self.rungs if rung < fidelity.epochs), default=0) if began is None else began
+        below = below if resumed else 0
         return fidelity.epochs - below + (DECAY_SHARE * fidelity.epochs if fidelity.trunk else 0.0)
 
     def to_json(self) -> dict[str, Any]:

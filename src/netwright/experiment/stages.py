@@ -84,13 +84,14 @@ def search_source(opened: Opened, desk: Desk, ladder: Ladder, strategy: type[Str
     """The strategy, in the wrapper of the run if it has one. `purpose` sets its random stream apart."""
     wrapper = parts_of(opened.settings.strategy or "")[1] or opened.strategy.wrapper
     rungs = ladder.rungs if wrapper else ()
+    whole = wrapper or not strategy.fidelities  # it shares out trainings by itself
     return make_strategy(
         strategy,
         opened.space,
         opened.goal,
         seed=derive(opened.settings.seed or 0, purpose),
         costs=desk.plan,
-        epochs=rungs[-1] if rungs else max(1, ladder.epochs // 3),
+        epochs=ladder.rungs[-1] if whole else max(1, ladder.epochs // 3),
         rungs=rungs,
         wrapper=wrapper or "halving",
         starts=opened.space.starts,
@@ -266,7 +267,7 @@ class Stages:
             reference = self.opened.reference.architecture
             macs = self.desk.plan(reference).macs if reference else 0
             return self.ladder.epoch_seconds * max(entry.measurements["macs"].value / max(macs, 1), LEAST_SHARE)
-        trained = self.ladder.trained(entry.proposal.fidelity, resumed=entry.resumed)
+        trained = self.ladder.trained(entry.proposal.fidelity, resumed=entry.resumed, began=entry.began)
         return max(entry.measurements["training_seconds"].value / trained, 1e-3)
 
     def _seconds_left(self) -> float | None:

@@ -14,6 +14,7 @@ from netwright.strategies.hypervolume_evolution import HypervolumeEvolution
 from netwright.strategies.listed import Listed
 from netwright.strategies.local_search import LocalSearch, SteepestLocalSearch
 from netwright.strategies.nsga2 import NSGA2
+from netwright.strategies.population_training import PopulationTraining
 from netwright.strategies.ppo import PPO
 from netwright.strategies.random import RandomSearch
 from netwright.strategies.registry import (
@@ -53,6 +54,7 @@ __all__ = [
     "HypervolumeEvolution",
     "Listed",
     "LocalSearch",
+    "PopulationTraining",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",

@@ -24,6 +24,7 @@ from netwright.strategies.hyperband import Hyperband
 from netwright.strategies.hypervolume_evolution import HypervolumeEvolution
 from netwright.strategies.local_search import LocalSearch, SteepestLocalSearch
 from netwright.strategies.nsga2 import NSGA2
+from netwright.strategies.population_training import PopulationTraining
 from netwright.strategies.ppo import PPO
 from netwright.strategies.random import RandomSearch
 from netwright.strategies.regularized_evolution import RegularizedEvolution
@@ -43,6 +44,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "hypervolume-evolution": HypervolumeEvolution,
     "local-search": LocalSearch,
     "nsga2": NSGA2,
+    "pbt": PopulationTraining,
     "ppo": PPO,
     "random": RandomSearch,
     "regularized-evolution": RegularizedEvolution,
