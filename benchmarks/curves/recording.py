@@ -85,7 +85,7 @@ def trained(
 
 
 def added(curve: Sequence[Mapping[str, Any]], proposal: Proposal) -> dict[str, list[float]]:
-    """Accuracy after each epoch that this training added (on 2,000 validation images), and CPU seconds up to there."""
+    """Accuracy after each epoch that this training added, and CPU seconds up to there."""
     below = max((rung for rung in RUNGS if rung < proposal.fidelity.epochs), default=0)
     new = [point for point in curve if isinstance(proposal.start, Fresh) or point["epoch"] > below]
     return {
