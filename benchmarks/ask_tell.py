@@ -201,6 +201,10 @@ def print_costs(results: Results, space: str, names: Sequence[str], sizes: Seque
                 + [f"{goal:g}", f"missed at {', '.join(missed)}" if missed else "reached"]
             )
     print_table(["strategy", *(f"{size:,}" for size in sizes), "goal", ""], rows)
+    keys = (key_of(space, name, RUNGS, size) for name in names for size in sizes)
+    promotions = [ms for key in keys if (ms := results.records[key]["promotion_ms"]) is not None]
+    if promotions:
+        print(f"\nA promotion, whatever the strategy: {min(promotions):.2f} to {max(promotions):.2f} ms")
 
 
 def profile(name: str, spaces: Sequence[str], rungs: Sequence[int], size: int) -> None:
