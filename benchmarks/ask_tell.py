@@ -1,14 +1,15 @@
 """What a strategy spends on a trial, ask and tell, when it has been told 1,000, 10,000 and 100,000 trials.
 
     python benchmarks/ask_tell.py [--strategies NAME ...] [--spaces toy chain] [--sizes 1000 10000 100000]
-                                  [--profile NAME [--halving]]
+                                  [--kept] [--profile NAME [--halving]]
 
 Every registered strategy, alone and under successive halving, on a toy (twenty choices among five, one objective) and on
 the space `chain` (real keys and plans; accuracy and parameters). The trials that it is told were proposed by random
 search: one such history is told to all strategies, so that 100,000 trials take minutes. At each size a strategy then
 asks for trials of its own, one at a time, each told before the next: after 20 that do not count, 100 are measured, or
 as many as take 10 seconds. Promotions are kept apart from what the strategy itself proposes, which the table shows.
-With `--profile` the costs of one strategy are printed, at the largest size.
+With `--profile` the costs of one strategy are printed, at
+the largest size.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def main() -> None:
     parser.add_argument("--strategies", choices=STRATEGIES, nargs="+", default=list(STRATEGIES), metavar="NAME")
     parser.add_argument("--spaces", choices=PROBLEMS, nargs="+", default=list(PROBLEMS))
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--kept", action="store_true", help="measure nothing: the tables of what is kept")
     parser.add_argument("--profile", choices=STRATEGIES)
     parser.add_argument("--halving", action="store_true", help="profile it under successive halving")
     given = parser.parse_args()
@@ -110,7 +112,7 @@ def main() -> None:
         profile(given.profile, given.spaces, RUNGS if given.halving else (), sizes[-1])
         return
     results = Results("ask_tell", given)
-    for space in given.spaces:
+    for space in () if given.kept else given.spaces:
         for rungs in ((), RUNGS):
             measure(results, space, rungs, given.strategies, sizes, 10 if given.quick else MEASURED)
     print(machine())
@@ -190,21 +192,21 @@ def print_costs(results: Results, space: str, names: Sequence[str], sizes: Seque
     """Median and 90th percentile at each size, and whether the goal is reached by the median at all of them."""
     print(f"\n## {space}: CPU ms of an ask with its tell, median (90th percentile)\n")
     rows: list[list[object]] = []
+    promotions: list[float] = []
     for name in names:
         goal = GOALS.get(STRATEGIES[name].kind, OTHER_GOAL)
         for rungs in ((), RUNGS):
-            kept = [results.records[key_of(space, name, rungs, size)] for size in sizes]
-            missed = [f"{size:,}" for size, one in zip(sizes, kept, strict=True) if one["median_ms"] > goal]
+            kept = {size: results.records.get(key_of(space, name, rungs, size)) for size in sizes}
+            missed = [f"{size:,}" for size, one in kept.items() if one is not None and one["median_ms"] > goal]
+            promotions += [one["promotion_ms"] for one in kept.values() if one is not None and one["promotion_ms"]]
             rows.append(
                 [name + ("+halving" if rungs else "")]
-                + [f"{one['median_ms']:.2f} ({one['p90_ms']:.2f})" for one in kept]
+                + [f"{one['median_ms']:.2f} ({one['p90_ms']:.2f})" if one else "" for one in kept.values()]
                 + [f"{goal:g}", f"missed at {', '.join(missed)}" if missed else "reached"]
             )
     print_table(["strategy", *(f"{size:,}" for size in sizes), "goal", ""], rows)
-    keys = (key_of(space, name, RUNGS, size) for name in names for size in sizes)
-    promotions = [ms for key in keys if (ms := results.records[key]["promotion_ms"]) is not None]
     if promotions:
-        print(f"\nA promotion, whatever the strategy: {min(promotions):.2f} to {max(promotions):.2f} ms")
+        print(f"\nA promotion, median: {min(promotions):.2f} to {max(promotions):.2f} ms")
 
 
 def profile(name: str, spaces: Sequence[str], rungs: Sequence[int], size: int) -> None:
