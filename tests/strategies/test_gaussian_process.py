@@ -15,7 +15,7 @@ from netwright.core.trial import Fidelity
 from netwright.spaces.walk import Decider
 from netwright.strategies import GaussianProcessSearch
 from netwright.strategies.base import Costs
-from netwright.strategies.gaussian_process import STARTUP
+from netwright.strategies.improvement import STARTUP
 from netwright.strategies.promising import most_promising
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, Interval, Nested, hypervolume, measured, toy_costs
@@ -98,8 +98,8 @@ def test_a_lost_trial_is_let_go_and_a_failure_is_the_worst() -> None:
     strategy.tell(Lost(lost, "the worker vanished"))
     strategy.tell(Failed(failed, "diverged", "scripted"))
     assert lost not in strategy.members
-    assert not strategy._open
-    targets = strategy._targets(sorted(strategy.members), 0)
+    assert not strategy.underway
+    targets = strategy.scores(sorted(strategy.members), 0)
     assert targets[sorted(strategy.members).index(failed)] == min(targets)
 
 
@@ -109,18 +109,18 @@ def test_what_is_outside_a_limit_ranks_below_by_how_far() -> None:
     strategy.tell(Asked(strategy.name, tuple(enumerate(islice(strategy.ask(), 3), start=1))))
     for trial, (value, latency) in enumerate([(0.9, 4.0), (0.5, 1.0), (0.99, 3.0)], start=1):
         strategy.tell(Finished(trial, "completed", measured(accuracy=value, latency=latency)))
-    assert strategy._best_first([1, 2, 3]) == [2, 3, 1]
+    assert strategy.best_first([1, 2, 3]) == [2, 3, 1]
     further = Finished(4, "completed", measured(accuracy=0.99, latency=3.0))
     strategy.on_promoted(3, Fidelity(3, trunk=True), further)
-    assert strategy._best_first([1, 2, 3]) == [2, 3, 1]
+    assert strategy.best_first([1, 2, 3]) == [2, 3, 1]
 
 
 def test_further_training_ranks_above() -> None:
     strategy = told()
-    worst = strategy._best_first(sorted(strategy.members))[-1]
+    worst = strategy.best_first(sorted(strategy.members))[-1]
     strategy.on_promoted(worst, Fidelity(3, trunk=True), Finished(99, "completed", measured(accuracy=0.1)))
-    assert strategy._best_first(sorted(strategy.members))[0] == worst
-    targets = dict(zip(sorted(strategy.members), strategy._targets(sorted(strategy.members), 0), strict=True))
+    assert strategy.best_first(sorted(strategy.members))[0] == worst
+    targets = dict(zip(sorted(strategy.members), strategy.scores(sorted(strategy.members), 0), strict=True))
     assert max(targets, key=lambda trial: targets[trial]) == worst
 
 

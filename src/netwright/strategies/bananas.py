@@ -14,7 +14,7 @@ layers is searched by its decisions alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,20 +75,15 @@ class Bananas(Surrogate):
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
-    def ask(self) -> Iterator[Proposal]:
-        """Random candidates, then the ranking of the round."""
-        taken: set[bytes] = set()
-        for proposal in self.novel(lambda rng: self._draw(rng, taken)):
-            taken.add(bytes.fromhex(proposal.identity()))
-            yield proposal
-
-    def _draw(self, rng: Random, taken: set[bytes]) -> Proposal:
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A random candidate before the first round, then the highest of its ranking that is left."""
         if self._round is None:
             return self.propose(self.space.sample(rng), origin="random")
         if self._round.ranking is None:
             self._round.ranking = self._ranking(self._round)
-        for name, proposal in self._round.ranking:
-            if name not in taken and name not in self.seen:
+        taken = {self.propose(candidate, origin="").identity() for candidate in drawn}
+        for identity, proposal in self._round.ranking:
+            if identity.hex() not in taken and identity not in self.seen:
                 return proposal
         return self.propose(mutate(self.space, rng.choice(self._round.best), rng), origin="mutation")
 

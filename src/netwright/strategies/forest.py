@@ -14,7 +14,7 @@ hypervolume, more by a random scalarisation an ask (ParEGO). Trials under way co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -22,22 +22,18 @@ from typing import TYPE_CHECKING, Any
 from netwright.core.candidate import Candidate
 from netwright.core.objective import Goal
 from netwright.core.seeding import derive
-from netwright.core.trial import Proposal, TrialId
+from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.operators import mutate
-from netwright.strategies.promising import PARENTS, Gains, most_promising
-from netwright.strategies.surrogate import Known, Surrogate, some
+from netwright.strategies.improvement import STARTUP, ExpectedImprovement
+from netwright.strategies.promising import PARENTS, Gains
+from netwright.strategies.surrogate import Known, some
 from netwright.strategies.vectors import Vectors
 
 if TYPE_CHECKING:
     from netwright.strategies.models.acquisition import Array
     from netwright.strategies.models.trees import Forest
 
-STARTUP = 10
-"""Random candidates before the first model."""
-RANDOM_SHARE = 0.2
-"""Share of later proposals that are random."""
 TREES = 30
 REGROW = 8
 """New trees are grown whenever there are as many more results."""
@@ -60,10 +56,11 @@ class Model:
     rows: Array
 
 
-class ForestSearch(Surrogate):
+class ForestSearch(ExpectedImprovement):
     """Expected improvement, of the objective or of hypervolume, under random forests."""
 
     name = "forest"
+    random_share = 0.2
 
     def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
@@ -75,46 +72,17 @@ class ForestSearch(Surrogate):
         """The model is out of date."""
         self._model = None
 
-    # -- asking ----------------------------------------------------------------------------------------------------
+    def best(self) -> list[Candidate]:
+        """Those of the model."""
+        return self.model().best
 
-    def ask(self) -> Iterator[Proposal]:
-        """Random candidates, then those that promise most, each as if the ones before it had come in."""
-        drawn: list[Candidate] = []
-        looked: Random | None = None
-
-        def draw(rng: Random) -> Proposal:
-            nonlocal looked
-            if len(self.members) < STARTUP or (looked is not rng and rng.random() < RANDOM_SHARE):
-                return self.propose(self.space.sample(rng), origin="random")
-            if self._model is None:
-                self._model = self._make_model()
-            first, looked = looked is not rng, rng
-            found = self._most_promising(self._model, drawn, rng) if first else None
-            if found is not None:
-                return found
-            return self.propose(mutate(self.space, self._model.best[0], rng), origin="mutation")
-
-        for proposal in self.novel(draw):
-            drawn.append(proposal.candidate)
-            yield proposal
-
-    def _most_promising(self, model: Model, drawn: Sequence[Candidate], rng: Random) -> Proposal | None:
-        """What promises most of what is new and within the limits; None where nothing is."""
-        gains = self._gains(model, [*self.underway.values(), *drawn], rng)
-        taken = {self.propose(candidate, origin="").identity() for candidate in drawn}
-        for candidate in most_promising(self.space, gains, model.best, rng):
-            proposal = self.propose(candidate, origin="model")
-            identity = proposal.identity()
-            if identity not in taken and bytes.fromhex(identity) not in self.seen and self.excess(candidate) == 0:
-                return proposal
-        return None
-
-    def _gains(self, model: Model, waiting: Sequence[Candidate], rng: Random) -> Gains:
-        """How much candidates promise while `waiting` are under way."""
+    def gains(self, waiting: Sequence[Candidate], rng: Random) -> Gains:
+        """Expected improvement, `waiting` counting as observed at their predicted means."""
         import numpy as np
 
         from netwright.strategies.models.acquisition import improvement_on
 
+        model = self.model()
         axes, rows = model.axes, model.rows
         if waiting:
             more = self._vectors.matrix(model.names, waiting)
@@ -130,6 +98,12 @@ class ForestSearch(Surrogate):
         return gains
 
     # -- the model: a function of the results, whatever their order ------------------------------------------------
+
+    def model(self) -> Model:
+        """The model of the present results."""
+        if self._model is None:
+            self._model = self._make_model()
+        return self._model
 
     def _make_model(self) -> Model:
         trials = sorted(self.members)

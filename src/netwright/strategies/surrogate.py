@@ -21,16 +21,18 @@ from netwright.core.objective import Goal
 from netwright.core.seeding import derive
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Strategy
+from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.population import FAILED, Member, Result, result_of, spread_scale
 from netwright.strategies.ranking import best_first
 
+MOST_REMEMBERED = 2_000
+"""Beyond so many results half of them are forgotten, which bounds the cost of an ask: see `some` for which."""
 UNBUILDABLE = 1e3
 """How many standard deviations below all others a network lies that cannot be built."""
 
 
-class Surrogate(Strategy):
-    """Keeps the results that a model is fitted to. A subclass has `ask`, and hears of new results by `on_learned`."""
+class Surrogate(Drawing):
+    """Keeps the results that a model is fitted to. A subclass hears of new results by `on_learned`."""
 
     kind = "model"
     multi_objective = True
@@ -71,6 +73,9 @@ class Surrogate(Strategy):
 
     def _learn(self, trial: TrialId, candidate: Candidate, result: Result) -> None:
         self.members[trial] = Member(trial, candidate, {self.fidelity.epochs: result})
+        if len(self.members) > MOST_REMEMBERED:
+            kept = some(self.best_first(sorted(self.members)), MOST_REMEMBERED // 2, self.seed)
+            self.members = {trial: self.members[trial] for trial in sorted(kept)}
         self.on_learned()
 
     # -- results as numbers ----------------------------------------------------------------------------------------
