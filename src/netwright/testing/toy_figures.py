@@ -20,6 +20,7 @@ from netwright.core.pareto import front
 from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.strategies import (
     NSGA2,
+    PPO,
     TPE,
     GridSearch,
     Halving,
@@ -27,6 +28,7 @@ from netwright.strategies import (
     LocalSearch,
     RandomSearch,
     RegularizedEvolution,
+    Reinforce,
     Source,
     SteepestLocalSearch,
     TournamentEvolution,
@@ -68,6 +70,9 @@ def one_objective(table: T201, seeds: int) -> list[Row]:
     def climbing(kind: type[LocalSearch], starts_drawn: int) -> Callable[[int], Source]:
         return lambda seed: kind(table, ONE, seed=seed, costs=toy_costs, starts_drawn=starts_drawn)
 
+    def controller(kind: type[Reinforce | PPO], rate: float, entropy: float) -> Callable[[int], Source]:
+        return lambda seed: kind(table, ONE, seed=seed, costs=toy_costs, learning_rate=rate, entropy=entropy)
+
     rows = [("random", scores(lambda seed: RandomSearch(table, ONE, seed=seed, costs=toy_costs)))]
     rows.append(("grid", scores(lambda seed: GridSearch(table, ONE, seed=seed, costs=toy_costs))))
     for population, sample in ((10, 3), (10, 5), (16, 5), (20, 5), (20, 10), (50, 10)):
@@ -78,6 +83,13 @@ def one_objective(table: T201, seeds: int) -> list[Row]:
         for starts_drawn in (1, 10, 20):
             rows.append((f"{kind.name}, starts_drawn {starts_drawn}", scores(climbing(kind, starts_drawn))))
     rows.append(("tpe", scores(lambda seed: TPE(table, ONE, seed=seed, costs=toy_costs))))
+    for rate in (0.03, 0.1):
+        for entropy in (0.0, 0.1, 0.3):
+            rows.append(
+                (f"reinforce, learning_rate {rate}, entropy {entropy}", scores(controller(Reinforce, rate, entropy)))
+            )
+    for rate, entropy in ((0.03, 0.0), (0.1, 0.0), (0.3, 0.0), (0.1, 0.1)):
+        rows.append((f"ppo, learning_rate {rate}, entropy {entropy}", scores(controller(PPO, rate, entropy))))
     return rows
 
 
