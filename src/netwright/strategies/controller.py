@@ -94,10 +94,14 @@ class Controller(Strategy):
     # -- asking --------------------------------------------------------------------------------------------------------
 
     def ask(self) -> Iterator[Proposal]:
-        """Candidates drawn from the policy. For each draw that was proposed before, the next one is from a flatter one."""
+        """Candidates drawn from the policy, which are random ones until it has learnt.
+
+        For each draw that was proposed before, the next one is from a flatter policy.
+        """
         given: set[bytes] = set()
         current: Random | None = None
         repeats = 0
+        origin = "policy" if self.policy.moved else "random"
 
         def draw(rng: Random) -> Proposal:
             nonlocal current, repeats
@@ -105,7 +109,7 @@ class Controller(Strategy):
                 current, repeats = rng, 0
             sharpness = FLATTER**repeats
             candidate = self.space.walk(Drawing(self.policy, rng, sharpness))
-            proposal = self.propose(candidate, origin="policy", notes={"sharpness": sharpness} if repeats else {})
+            proposal = self.propose(candidate, origin=origin, notes={"sharpness": sharpness} if repeats else {})
             identity = bytes.fromhex(proposal.identity())
             repeats += identity in self.seen or identity in given
             return proposal

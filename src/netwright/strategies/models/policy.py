@@ -54,6 +54,7 @@ class LogitsTable:
         self._logits, self._first, self._second = (np.zeros((16, 4)) for _ in range(3))
         self._lower, self._upper = (np.tile(np.arange(4), (16, 1)) for _ in range(2))
         self._steps = np.zeros(16, np.int64)
+        self.moved = False
         self._odds: list[list[float]] = []
         self._stale: set[int] = set()
 
@@ -126,6 +127,7 @@ class LogitsTable:
 
     def ascend(self, rows: Indices, gradient: Floats) -> None:
         """One step of Adam up the gradient by the tilts of these rows, each given once: (n,), (n, k)."""
+        self.moved = True
         width = gradient.shape[1]
         gradient = self._smooth(rows, gradient)
         self._steps[rows] += 1
