@@ -424,7 +424,8 @@ class _Heir:
         if (number, old) not in self._maps:
             rng = np.random.default_rng(derive(self.seed, "channels", number, old))
             blocks, unit = self._groups.get(number, (1, 1))
-            self._maps[number, old] = channel_map(old, new, self._strength(number, old), rng, blocks=blocks, unit=unit)
+            strength = self._strength(number, old) if new < old else np.zeros(old)
+            self._maps[number, old] = channel_map(old, new, strength, rng, blocks=blocks, unit=unit)
         return self._maps[number, old]
 
     def _strength(self, number: int, width: int) -> Array:
