@@ -23,8 +23,6 @@ RUNGS = [
     for rungs in ((), (1, 3))
     if not rungs or STRATEGIES[name].fidelities
 ]
-FIRST = {"grid": "grid", "ppo": "policy", "reinforce": "policy"}
-"""Where what comes after the starts is from; elsewhere it is random."""
 
 
 def first(name: str, number: int, *, limits: Sequence[str] = (), rungs: Sequence[int] = ()) -> list[Proposal]:
@@ -37,7 +35,7 @@ def first(name: str, number: int, *, limits: Sequence[str] = (), rungs: Sequence
 def test_it_begins_with_the_starts(name: str, rungs: tuple[int, ...]) -> None:
     proposals = first(name, 6, rungs=rungs)
     assert [proposal.candidate for proposal in proposals[:3]] == STARTS
-    assert [proposal.origin for proposal in proposals] == ["start"] * 3 + [FIRST.get(name, "random")] * 3
+    assert [proposal.origin for proposal in proposals] == ["start"] * 3 + ["grid" if name == "grid" else "random"] * 3
 
 
 def test_random_search_draws_at_random_alone() -> None:
