@@ -245,9 +245,12 @@ def test_a_population_finds_a_schedule_that_no_point_of_the_grid_reaches() -> No
         Quadratic.value(Quadratic.steps((0.9, 0.9), {"lr": a, "weight_decay": b}, STEPS * INTERVALS)) for a, b in GRID
     ]
     assert max(ends) < 1.19
-    for seed in range(3):
-        run, _ = populated(seed)
-        assert max(run.values("accuracy").values()) >= 1.19
+    assert min(max(populated(seed)[0].values("accuracy").values()) for seed in range(3)) >= 1.19
+
+
+@pytest.mark.long
+def test_a_population_finds_a_schedule_that_no_point_of_the_grid_reaches_figures() -> None:
+    assert min(max(populated(seed)[0].values("accuracy").values()) for seed in range(20)) >= 1.19
 
 
 def test_the_schedule_of_the_best_trains_it_again() -> None:
