@@ -7,9 +7,8 @@ Every registered strategy, alone and under successive halving, on a toy (twenty 
 the space `chain` (real keys and plans; accuracy and parameters). The trials that it is told were proposed by random
 search: one such history is told to all strategies, so that 100,000 trials take minutes. At each size a strategy then
 asks for trials of its own, one at a time, each told before the next: after 20 that do not count, 100 are measured, or
-as many as take 10 seconds. Promotions are kept apart from what the strategy itself proposes, which the table shows.
-With `--profile` the costs of one strategy are printed, at
-the largest size.
+as many as take 10 seconds. Promotions are kept apart from what the strategy itself proposes, which is what the table
+shows. With `--profile` it is printed where the time of one strategy goes, at the largest size.
 """
 
 from __future__ import annotations
@@ -197,6 +196,8 @@ def print_costs(results: Results, space: str, names: Sequence[str], sizes: Seque
         goal = GOALS.get(STRATEGIES[name].kind, OTHER_GOAL)
         for rungs in ((), RUNGS):
             kept = {size: results.records.get(key_of(space, name, rungs, size)) for size in sizes}
+            if not any(kept.values()):
+                continue
             missed = [f"{size:,}" for size, one in kept.items() if one is not None and one["median_ms"] > goal]
             promotions += [one["promotion_ms"] for one in kept.values() if one is not None and one["promotion_ms"]]
             rows.append(
