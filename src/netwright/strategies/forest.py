@@ -25,7 +25,7 @@ from netwright.core.seeding import derive
 from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.improvement import STARTUP, ExpectedImprovement
+from netwright.strategies.improvement import STARTUP, ExpectedImprovement, predicted, reached
 from netwright.strategies.promising import PARENTS, Gains
 from netwright.strategies.surrogate import Known, some
 from netwright.strategies.vectors import Vectors
@@ -45,15 +45,14 @@ MOST_MODELLED = 300
 class Model:
     """What the results of one moment say, over numbers `names`: an axis an objective, larger is better.
 
-    `best` are the candidates that rank highest, `reached` those that a new one has to improve on (all that the model
-    knows, or those of them that are inside the limits), with their numbers as `rows`.
+    `best` are the candidates that rank highest, `reached` those that a new one has to improve on, by their numbers: all
+    that the model knows inside the limits, or all that it knows.
     """
 
     axes: list[Forest | Known]
     names: list[str]
     best: list[Candidate]
-    reached: list[Candidate]
-    rows: Array
+    reached: Array
 
 
 class ForestSearch(ExpectedImprovement):
@@ -83,17 +82,16 @@ class ForestSearch(ExpectedImprovement):
         from netwright.strategies.models.acquisition import improvement_on
 
         model = self.model()
-        axes, rows = model.axes, model.rows
+        axes, rows = model.axes, model.reached
         if waiting:
             more = self._vectors.matrix(model.names, waiting)
-            axes = [axis if isinstance(axis, Known) else axis.believing(more) for axis in axes]
+            axes = [axis.joined(waiting) if isinstance(axis, Known) else axis.believing(more) for axis in axes]
             rows = np.concatenate([rows, more])
-        reached, _ = _predicted(axes, rows, [*model.reached, *waiting])
-        improvement = improvement_on(reached, [rng.expovariate(1.0) for _ in axes])
+        improvement = improvement_on(reached(axes, rows), [rng.expovariate(1.0) for _ in axes])
 
         def gains(candidates: Sequence[Candidate]) -> Sequence[float]:
             rows = self._vectors.matrix(model.names, candidates)
-            return improvement(*_predicted(axes, rows, candidates)).tolist()  # type: ignore[no-any-return]
+            return improvement(*predicted(axes, rows, candidates)).tolist()  # type: ignore[no-any-return]
 
         return gains
 
@@ -113,20 +111,14 @@ class ForestSearch(ExpectedImprovement):
         names = self._vectors.varying(self.candidates(grown_from))
         rows = self._vectors.matrix(names, self.candidates(kept))
         feasible = self.feasible(kept)
-        reached = feasible or kept
+        inside = [kept.index(trial) for trial in feasible or kept]
         axes = [
             Known(self, index, feasible)
             if feasible and self.known(index)
             else self._forest(index, rows, kept, len(grown_from))
             for index in range(len(self.goal.objectives) if feasible else 1)
         ]
-        return Model(
-            axes,
-            names,
-            self.candidates(self.best_first(trials)[:PARENTS]),
-            self.candidates(reached),
-            rows[[kept.index(trial) for trial in reached]],
-        )
+        return Model(axes, names, self.candidates(self.best_first(trials)[:PARENTS]), rows[inside])
 
     def _forest(self, index: int, rows: Array, trials: Sequence[TrialId], count: int) -> Forest:
         """The trees of objective `index`, grown from the first `count` of `trials`, with all of them in their leaves."""
@@ -140,14 +132,3 @@ class ForestSearch(ExpectedImprovement):
             seed = derive(self.seed, self.name, "trees", index, count)
             self._grown[index] = (data, grow(rows[:count], np.array(targets), trees=TREES, seed=seed))
         return Forest.of(self._grown[index][1], rows, np.array(self.scores(trials, index)))
-
-
-def _predicted(axes: Sequence[Forest | Known], rows: Array, candidates: Sequence[Candidate]) -> tuple[Array, Array]:
-    """Mean and standard deviation of candidates, whose numbers are `rows`: (candidates, axes) each."""
-    import numpy as np
-
-    pairs = [
-        (axis.values(candidates), np.zeros(len(candidates))) if isinstance(axis, Known) else axis.predict(rows)
-        for axis in axes
-    ]
-    return np.column_stack([mean for mean, _ in pairs]), np.column_stack([sd for _, sd in pairs])

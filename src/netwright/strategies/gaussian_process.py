@@ -21,12 +21,11 @@ from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
 from netwright.strategies.columns import Columns, Features
-from netwright.strategies.improvement import ExpectedImprovement
+from netwright.strategies.improvement import ExpectedImprovement, predicted, reached
 from netwright.strategies.promising import PARENTS, Gains
 from netwright.strategies.surrogate import Known, some
 
 if TYPE_CHECKING:
-    from netwright.strategies.models.acquisition import Array
     from netwright.strategies.models.gaussian import GaussianProcess, Kernel, Rows
 
 REFIT = 10
@@ -42,13 +41,13 @@ class Model:
     """What the results of one moment say, over columns `names`: an axis an objective, larger is better.
 
     `best` are the candidates that rank highest, `reached` those that a new one has to improve on: all that the model
-    knows inside the limits, or all that it knows.
+    knows inside the limits, or all that it knows; they are given as rows.
     """
 
     axes: list[GaussianProcess | Known]
     names: list[str]
     best: list[Candidate]
-    reached: list[Candidate]
+    reached: Rows
 
 
 class GaussianProcessSearch(ExpectedImprovement):
@@ -77,26 +76,18 @@ class GaussianProcessSearch(ExpectedImprovement):
         from netwright.strategies.models.acquisition import improvement_on
 
         model = self.model()
-        axes = model.axes
+        axes, rows = model.axes, model.reached
         if waiting:
-            rows = self._rows(model.names, waiting)
-            axes = [axis if isinstance(axis, Known) else axis.believing(rows) for axis in axes]
-        reached, _ = self._predict(model.names, axes, [*model.reached, *waiting])
-        improvement = improvement_on(reached, [rng.expovariate(1.0) for _ in axes])
-        return lambda candidates: improvement(*self._predict(model.names, axes, candidates)).tolist()
+            more = self._rows(model.names, waiting)
+            axes = [axis.joined(waiting) if isinstance(axis, Known) else axis.believing(more) for axis in axes]
+            rows = rows.with_(more)
+        improvement = improvement_on(reached(axes, rows), [rng.expovariate(1.0) for _ in axes])
 
-    def _predict(
-        self, names: Sequence[str], axes: Sequence[GaussianProcess | Known], candidates: Sequence[Candidate]
-    ) -> tuple[Array, Array]:
-        """Mean and standard deviation, (candidates, axes) each."""
-        import numpy as np
+        def gains(candidates: Sequence[Candidate]) -> Sequence[float]:
+            rows = self._rows(model.names, candidates)
+            return improvement(*predicted(axes, rows, candidates)).tolist()  # type: ignore[no-any-return]
 
-        rows = self._rows(names, candidates)
-        pairs = [
-            (axis.values(candidates), np.zeros(len(candidates))) if isinstance(axis, Known) else axis.predict(rows)
-            for axis in axes
-        ]
-        return np.column_stack([mean for mean, _ in pairs]), np.column_stack([sd for _, sd in pairs])
+        return gains
 
     def _rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Rows:
         return self._columns.rows(names, [self._columns.features(candidate) for candidate in candidates])
@@ -117,11 +108,12 @@ class GaussianProcessSearch(ExpectedImprovement):
             trial: self._features.get(trial) or self._columns.features(self.members[trial].candidate) for trial in kept
         }
         names = sorted({name for trial in kept for name in self._features[trial]})
+        rows = self._columns.rows(names, [self._features[trial] for trial in feasible or kept])
         axes = [
             Known(self, index, feasible) if feasible and self.known(index) else self._process(index, kept, names)
             for index in range(len(self.goal.objectives) if feasible else 1)
         ]
-        return Model(axes, names, self.candidates(order[:PARENTS]), self.candidates(feasible or kept))
+        return Model(axes, names, self.candidates(order[:PARENTS]), rows)
 
     def _process(self, index: int, kept: Sequence[TrialId], names: Sequence[str]) -> GaussianProcess:
         import numpy as np

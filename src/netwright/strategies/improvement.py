@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from random import Random
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from netwright.core.candidate import Candidate
 from netwright.core.objective import Goal
@@ -19,7 +19,10 @@ from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
 from netwright.strategies.operators import mutate
 from netwright.strategies.promising import Gains, most_promising
-from netwright.strategies.surrogate import Surrogate
+from netwright.strategies.surrogate import Known, Surrogate
+
+if TYPE_CHECKING:
+    from netwright.strategies.models.acquisition import Array
 
 STARTUP = 10
 """Random candidates before the first model."""
@@ -58,3 +61,28 @@ class ExpectedImprovement(Surrogate):
                 if identity not in taken and bytes.fromhex(identity) not in self.seen and self.excess(candidate) == 0:
                     return proposal
         return self.propose(mutate(self.space, best[0], rng), origin="mutation")
+
+
+class Predictor(Protocol):
+    """A model of one objective over rows of some kind."""
+
+    def predict(self, rows: Any) -> tuple[Array, Array]:
+        """Mean and standard deviation (rows each)."""
+
+
+def reached(axes: Sequence[Predictor | Known], rows: Any) -> Array:
+    """What the candidates of `rows` have reached as far as is known, an axis an objective: (rows, axes)."""
+    import numpy as np
+
+    return np.column_stack([axis.reached if isinstance(axis, Known) else axis.predict(rows)[0] for axis in axes])
+
+
+def predicted(axes: Sequence[Predictor | Known], rows: Any, candidates: Sequence[Candidate]) -> tuple[Array, Array]:
+    """Mean and standard deviation of candidates, whose rows are `rows`: (candidates, axes) each."""
+    import numpy as np
+
+    pairs = [
+        (axis.values(candidates), np.zeros(len(candidates))) if isinstance(axis, Known) else axis.predict(rows)
+        for axis in axes
+    ]
+    return np.column_stack([mean for mean, _ in pairs]), np.column_stack([sd for _, sd in pairs])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from copy import copy
 from itertools import groupby
 from statistics import NormalDist, fmean, pstdev
 
@@ -115,25 +116,38 @@ class Surrogate(Drawing):
 
 
 class Known:
-    """Objective `index` by arithmetic, larger is better, on the scale of the results of `trials`, which are feasible."""
+    """Objective `index` by arithmetic, larger is better, on the scale of the results of `trials`, which are feasible.
+
+    `reached` are the values of these trials, and of candidates `joined` to them.
+    """
 
     def __init__(self, strategy: Surrogate, index: int, trials: Sequence[TrialId]) -> None:
-        values = [latest(strategy.members[trial])[1].spread[index] for trial in trials]
-        self.metric = strategy.goal.objectives[index].metric
+        costs = [latest(strategy.members[trial])[1].spread[index] for trial in trials]
         self.goal = Goal((strategy.goal.objectives[index],))
         self.costs = strategy.costs
-        self.center, self.scale = fmean(values), max(pstdev(values), 1e-9)
+        self.center, self.scale = fmean(costs), max(pstdev(costs), 1e-9)
+        self.reached = [self._scaled(cost) for cost in costs]
+
+    def joined(self, candidates: Sequence[Candidate]) -> Known:
+        """The same, with these candidates among what was reached."""
+        other = copy(self)
+        other.reached = [*self.reached, *self.values(candidates)]
+        return other
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
         """Of each candidate; what cannot be built is as bad as can be."""
         return [self._value(candidate) for candidate in candidates]
 
     def _value(self, candidate: Candidate) -> float:
+        metric = self.goal.objectives[0].metric
         try:
-            value = getattr(self.costs(candidate.architecture), self.metric)  # type: ignore[arg-type]
+            value = getattr(self.costs(candidate.architecture), metric)  # type: ignore[arg-type]
         except CandidateError:
             return -UNBUILDABLE
-        (cost,) = spread_scale(self.goal, self.goal.costs({self.metric: Measurement(value)}) or ())
+        (cost,) = spread_scale(self.goal, self.goal.costs({metric: Measurement(value)}) or ())
+        return self._scaled(cost)
+
+    def _scaled(self, cost: float) -> float:
         return (self.center - cost) / self.scale
 
 
