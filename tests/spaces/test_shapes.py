@@ -57,7 +57,7 @@ WIDE = Space(
                 Cell(
                     nodes=4,
                     edge=choose(Conv(4), Pool(stride=2), Identity(), Zero()),
-                    join=choose("sum", "concat"),
+                    join=choose("sum", "concat", "project"),
                     inputs=2,
                 ),
                 Cell(nodes=3, edge=choose(Conv(), Pool("avg"), Identity()), output=choose("last", "concat")),

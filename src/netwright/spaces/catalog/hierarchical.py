@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -92,7 +93,12 @@ def hierarchical(task: TaskSpec, *, levels: Sequence[tuple[int, int]] = LEVELS, 
     motifs = _motifs(levels)
     total = halvings(task)
     stages = min(len(WIDTHS), total)
-    _count(levels, stages)
+    layers = written_out(levels, total - stages, stages)
+    if layers > MOST_LAYERS:
+        raise SpaceError(
+            f"a network may have {MOST_LAYERS:,} layers, but motifs of the levels {tuple(levels)} come to {layers:,} "
+            "when they are written out at every use; take fewer nodes or levels"
+        )
     specs = _specs(motifs)
     network = _outline(total - stages, stages, specs[CELL])
     library = [specs[motif.name] for level in motifs[:-1] for motif in level]
@@ -143,33 +149,44 @@ def _specs(motifs: Levels) -> dict[str, Shared]:
     return specs
 
 
-def _count(levels: Sequence[tuple[int, int]], stages: int) -> None:
-    """Count the layers of a network before one is made: a motif is written out at every use."""
-    one = 1
-    total = 0
-    for count, nodes in levels:
-        one = 1 + nodes * (nodes - 1) // 2 * (1 + one)
-        total += count * one
-    total += (stages - 1) * one
-    if total > MOST_LAYERS // 2:
-        raise SpaceError(
-            f"the motifs of levels {tuple(levels)} come to {total:,} layers when written out at every use, "
-            f"but at most {MOST_LAYERS // 2:,} are accepted; take fewer levels or nodes"
-        )
+def written_out(levels: Sequence[tuple[int, int]], early: int, stages: int) -> int:
+    """The most layers that a network may come to, by arithmetic: a motif is written out at every use.
+
+    Counted as stored descriptions are (`spaces.layers`): a cell, an edge and a layer are one each.
+    """
+    motif, library = 1, 2
+    for count, nodes in levels[:-1]:
+        motif = 1 + nodes * (nodes - 1) // 2 * (1 + motif)
+        library += count * motif
+    nodes = levels[-1][1]
+    cell = 1 + nodes * (nodes - 1) // 2 * (1 + motif)
+    return 1 + early + stages * (1 + cell) + (library if len(levels) > 1 else 0)
 
 
 # --- how candidates are drawn --------------------------------------------------------------------------------------
 
 
 def _diversified(motifs: Levels, mutations: int) -> Callable[[Random], Decider]:
-    """Deciders for candidates that are so many random mutations away from the trivial one."""
+    """Deciders for candidates that are so many random mutations away from the trivial one.
+
+    The paper's mutation picks a level, a motif of it, a node, an earlier node, and what leads from there, each evenly.
+    Only the last mutation of an edge is seen, and its operation does not depend on those before: it is enough to draw
+    which edges are met at all, and one operation for each of them.
+    """
     start = trivial(motifs)
+    edges: dict[str, tuple[str, ...]] = {}
+    chances: list[float] = []
+    for level in motifs:
+        for motif in level:
+            for source, target in motif.edges:
+                edges[motif.address(source, target)] = (NONE, *motif.below)
+                chances.append(1 / (len(level) * (motif.nodes - 1) * target))
+    addresses, sums = tuple(edges), tuple(accumulate(chances))
 
     def sampler(rng: Random) -> Decider:
         for _ in range(REDRAWS):
-            decisions = dict(start)
-            for _ in range(mutations):
-                _mutate(decisions, motifs, rng)
+            met = set(rng.choices(addresses, cum_weights=sums, k=mutations))
+            decisions = start | {address: rng.choice(edges[address]) for address in addresses if address in met}
             if connected(motifs[-1][0], decisions):
                 return Replay(decisions)
         return Replay(start)
@@ -185,13 +202,6 @@ def trivial(motifs: Levels) -> dict[str, Value]:
         for motif in level
         for source, target in motif.edges
     }
-
-
-def _mutate(decisions: dict[str, Value], motifs: Levels, rng: Random) -> None:
-    """The paper's mutation: a level, a motif of it, a node, an earlier node, and what leads from there, each evenly."""
-    motif = rng.choice(rng.choice(motifs))
-    target = rng.randrange(1, motif.nodes)
-    decisions[motif.address(rng.randrange(target), target)] = rng.choice([NONE, *motif.below])
 
 
 def connected(motif: Motif, decisions: dict[str, Value]) -> bool:
