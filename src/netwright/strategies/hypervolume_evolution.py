@@ -53,11 +53,11 @@ def contributions(costs: Sequence[Costs]) -> list[float]:
     """The hypervolume that each of one front alone dominates, for one to three costs, all minimised.
 
     With two costs the ends are worth infinitely much; with three the reference point is the range of the front beyond
-    its worst. The scale of a cost changes no order. Equal costs add nothing, so neither do those of a single objective.
+    its worst. The scale of a cost changes no order. What is there before in the list adds nothing again.
     """
     match len(costs[0]):
         case 1:
-            return [0.0] * len(costs)
+            return [0.0] * len(costs)  # a front of one objective holds equals
         case 2:
             return _between_neighbours(costs)
     import moocore
@@ -72,7 +72,7 @@ def contributions(costs: Sequence[Costs]) -> list[float]:
 
 def _between_neighbours(costs: Sequence[Costs]) -> list[float]:
     """For two costs: the rectangle between a point and its neighbours on the front."""
-    order = sorted(range(len(costs)), key=lambda i: costs[i])
+    order = sorted({cost: i for i, cost in reversed(list(enumerate(costs)))}.values(), key=lambda i: costs[i])
     added = [0.0] * len(costs)
     added[order[0]] = added[order[-1]] = inf
     for before, here, after in zip(order, order[1:], order[2:], strict=False):
