@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from common import Results, arguments, print_table
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 from tabular.nasbench201 import load
 
 from netwright.core.errors import CandidateError
@@ -170,19 +170,22 @@ IMAGES = {"noise": noise, "fashion-mnist": fashion, "photos": photos}
 
 def show(cells: Sequence[str], found: dict[str, dict[str, list[float]]], seconds: dict[str, list[float]]) -> None:
     """Rank correlation with accuracy, 90 % intervals by a bootstrap over cells, paired with that of parameters."""
-    accuracy = [load("cifar10").accuracy[code] for code in cells]
-    draws = [np.random.default_rng(draw).integers(0, len(cells), len(cells)) for draw in range(RESAMPLES)]
-    size = next((scores["parameters"] for scores in found.values() if "parameters" in scores), None)
+    accuracy = np.array([load("cifar10").accuracy[code] for code in cells])
+    draws = np.random.default_rng(0).integers(0, len(cells), (RESAMPLES, len(cells)))
+    size = next((np.array(scores["parameters"]) for scores in found.values() if "parameters" in scores), None)
     rows = []
     for images, scores in found.items():
-        for name, values in scores.items():
-            low, high = interval([rank_correlation(values, accuracy, draw) for draw in draws])
-            row = [name, "-" if name in WITHOUT_DATA else images, f"{rank_correlation(values, accuracy):.2f}"]
-            row += [f"{low:.2f} to {high:.2f}", f"{PUBLISHED[name]:.2f}" if name in PUBLISHED else ""]
+        for name, listed in scores.items():
+            values = np.array(listed)
+            resampled = correlations(values[draws], accuracy[draws])
+            row = [name, "-" if name in WITHOUT_DATA else images]
+            row += [
+                f"{correlations(values[None], accuracy[None])[0]:.2f}",
+                "{:.2f} to {:.2f}".format(*interval(resampled)),
+            ]
+            row.append(f"{PUBLISHED[name]:.2f}" if name in PUBLISHED else "")
             if size is not None and name != "parameters":
-                against = [
-                    rank_correlation(values, accuracy, draw) - rank_correlation(size, accuracy, draw) for draw in draws
-                ]
+                against = resampled - correlations(size[draws], accuracy[draws])
                 row.append("{:+.2f} to {:+.2f}".format(*interval(against)))
             else:
                 row.append("")
@@ -193,14 +196,15 @@ def show(cells: Sequence[str], found: dict[str, dict[str, list[float]]], seconds
     )
 
 
-def rank_correlation(a: Sequence[float], b: Sequence[float], draw: NDArray[np.int64] | None = None) -> float:
-    first, second = np.asarray(a), np.asarray(b)
-    if draw is not None:
-        first, second = first[draw], second[draw]
-    return float(spearmanr(first, second).statistic)
+def correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's correlation of each row of one with that of the other."""
+    a, b = (rankdata(table, axis=1) for table in (first, second))
+    a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
+    found: NDArray[np.float64] = (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
+    return found
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
+def interval(values: NDArray[np.float64]) -> tuple[float, float]:
     low, high = np.quantile(values, (0.05, 0.95))
     return float(low), float(high)
 

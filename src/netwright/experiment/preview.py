@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from netwright.core.candidate import Candidate
 from netwright.core.job import Job
 from netwright.core.seeding import derive, stream
-from netwright.core.trial import Fidelity, Proposal, epochs_a_pass
+from netwright.core.trial import UNTRAINED, Fidelity, Proposal, epochs_a_pass
 from netwright.experiment.ladder import FINAL_SHARE, build_ladder
 from netwright.experiment.run import data_of
 from netwright.experiment.settings import Settings
@@ -86,7 +87,7 @@ def preview(given: Settings) -> Preview:
             images=images, epoch_seconds=epoch["reference"], worker_seconds=budget, passes=settings.epochs
         )
         first = ladder.rungs[0] if parts_of(settings.strategy or "")[1] else max(1, ladder.epochs // 3)
-        seconds = epoch["sample"] * first * 1.2
+        seconds = epoch["sample"] * first * 1.2 if settings.trains else _score_seconds(settings, candidate, folder)
         bounds = [] if settings.trials is None else [settings.trials]
         bounds += [] if budget is None else [math.floor(budget * (1 - FINAL_SHARE) / seconds)]
         return Preview(
@@ -105,6 +106,24 @@ def preview(given: Settings) -> Preview:
             trial_seconds=seconds,
             trials=min(bounds, default=None),
         )
+
+
+def _score_seconds(settings: Settings, candidate: Candidate, folder: Path) -> float:
+    """CPU seconds of a score: what a trial of a search without training takes."""
+    from netwright.evaluation.scored import score_untrained
+
+    job = Job(
+        trial=0,
+        attempt=1,
+        evaluation="score",
+        settings={"data": str(folder / "data"), "scores": [settings.score]},
+        proposal=Proposal(candidate, UNTRAINED, origin="probe").to_json(),
+        seed=derive(settings.seed or 0, "probe"),
+        folder=folder,
+    )
+    began = time.process_time()
+    score_untrained(job)
+    return time.process_time() - began
 
 
 def _epoch_seconds(settings: Settings, candidate: Candidate, folder: Path, images: int) -> float:
