@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from netwright.core.task import TaskSpec
@@ -46,13 +47,23 @@ def describe_space(name: str) -> Described:
 def list_strategies() -> Described:
     """Every strategy: name, kind and capabilities."""
     found = [strategy.capabilities() for strategy in STRATEGIES.values()]
-    lines = []
-    for entry in found:
-        can = [name.replace("_", " ") for name, able in entry.items() if able is True]
-        lines.append(f"{entry['name']:<24}{entry['kind']:<12}{', '.join(can)}")
-    lines.append("Add +halving to a name for asynchronous successive halving: nsga2+halving is the default.")
-    lines.append("Add +hyperband for several halvings that begin at different rungs; bohb comes with it.")
+    able = [{name for name, value in entry.items() if value is True} for entry in found]
+    shared = set.intersection(*able)
+    lines = [
+        f"{entry['name']:<24}{entry['kind']:<15}{_in_words(can - shared)}"
+        for entry, can in zip(found, able, strict=True)
+    ]
+    lines += [
+        f"All of them can: {_in_words(shared)}.",
+        "Add +halving to a name for asynchronous successive halving: nsga2+halving is the default.",
+        "Add +hyperband for several halvings that begin at different rungs; bohb comes with it.",
+        "FILE.py:NAME is a strategy of your own.",
+    ]
     return found, lines
+
+
+def _in_words(capabilities: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in sorted(capabilities))
 
 
 def _about(function: Any) -> str:
