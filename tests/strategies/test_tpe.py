@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from random import Random
 from statistics import mean
 
@@ -19,9 +19,9 @@ from netwright.spaces.choices import Choice, Choose, Integer, Real, choose, inte
 from netwright.spaces.walk import Decider, SearchSpace
 from netwright.strategies import TPE, Halving, RandomSearch, Strategy
 from netwright.strategies.population import Result
-from netwright.strategies.tpe import Densities, Outcome, best
+from netwright.strategies.tpe import MOST_REMEMBERED, Densities, Outcome, best
 from netwright.testing.simulate import simulate
-from netwright.testing.toys import Grid, Nested, Toy, hypervolume, measured, toy_candidate, toy_costs
+from netwright.testing.toys import T201, Grid, Nested, Toy, hypervolume, measured, toy_candidate, toy_costs
 
 GOAL = parse_goal(("accuracy",), ())
 TWO = parse_goal(("loss", "accuracy"), ())
@@ -429,3 +429,20 @@ def test_two_objectives_beat_random_search() -> None:
 @pytest.mark.long
 def test_two_objectives_beat_random_search_figures() -> None:
     assert sum(a > b for a, b in zip(volumes(TPE, 20), volumes(RandomSearch, 20), strict=True)) >= 18
+
+
+def test_what_is_forgotten_is_neither_good_nor_new() -> None:
+    table = T201()
+    strategy = TPE(table, parse_goal(("accuracy",), ()), seed=0, costs=toy_costs)
+    values: dict[int, float] = {}
+    for trial, point in enumerate(Random(0).sample(list(product(range(5), repeat=6)), MOST_REMEMBERED + 1), start=1):
+        proposal = strategy.propose(table.candidate(point), origin="random")
+        values[trial] = table.validation(proposal.candidate)
+        strategy.tell(Asked(strategy.name, ((trial, proposal),)))
+        strategy.tell(Finished(trial, "completed", measured(accuracy=values[trial])))
+    (kept,) = strategy._outcomes.values()
+    order = sorted(values, key=lambda trial: -values[trial])
+    good = set(order[: MOST_REMEMBERED // 4])
+    assert good <= set(kept)
+    assert set(kept) - good == set(sorted(set(values) - good)[-MOST_REMEMBERED // 4 :])
+    assert bytes.fromhex(next(strategy.ask()).identity()) not in strategy.seen

@@ -14,7 +14,7 @@ members in common count; several objectives are modelled jointly, too, and a fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import heapify, heappop, heapreplace
@@ -48,6 +48,8 @@ GOOD_SHARE, MOST_GOOD = 0.1, 25
 """So many of the results are good; the highest number holds for one objective."""
 BANDWIDTHS = ("gaps", "normal")
 """How wide kernels around numbers are: as the gaps between them, or by the normal reference rule."""
+MOST_REMEMBERED = 2_000
+"""Beyond so many results of a rung the better quarter and the newest are kept, half of all: it bounds the cost of an ask."""
 FEWEST = 2
 """A density of fewer trials than this is the prior alone."""
 
@@ -190,9 +192,14 @@ class TPE(Strategy):
     def _learn(self, trial: TrialId, epochs: int, event: Finished | Failed | Lost) -> None:
         result = result_of(self.goal, event) if isinstance(event, Finished) else None
         if isinstance(event, Finished) and result is not None:
-            self._outcomes.setdefault(epochs, {})[trial] = Outcome(result, event.status == "stopped")
+            outcomes = self._outcomes.setdefault(epochs, {})
+            outcomes[trial] = Outcome(result, event.status == "stopped")
+            if len(outcomes) > MOST_REMEMBERED:
+                self._outcomes[epochs] = _worth_keeping(outcomes, MOST_REMEMBERED // 2)
         elif isinstance(event, Failed):
             self._failed[trial] = epochs
+            if len(self._failed) > MOST_REMEMBERED:
+                self._failed = dict(sorted(self._failed.items())[-MOST_REMEMBERED // 2 :])
         else:
             return
         self._widest = max(self._widest, self._table.refine(trial))
@@ -207,6 +214,14 @@ class Outcome:
 
     result: Result
     stopped: bool = False
+
+
+def _worth_keeping(outcomes: Mapping[TrialId, Outcome], count: int) -> dict[TrialId, Outcome]:
+    """So many of them: the better half of these from all, the rest the newest of the others."""
+    trials = sorted(outcomes)
+    good = {trials[i] for i in best([outcomes[trial] for trial in trials], count // 2)}
+    newest = [trial for trial in trials if trial not in good][-(count - len(good)) :]
+    return {trial: outcomes[trial] for trial in sorted([*good, *newest])}
 
 
 def best(outcomes: Sequence[Outcome], count: int) -> list[int]:
