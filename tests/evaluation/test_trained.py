@@ -151,7 +151,7 @@ def test_layers_that_do_not_fit_their_key_are_refused(digits: Path, tmp_path: Pa
 
 def test_what_is_missing_or_unknown_is_said(digits: Path, tmp_path: Path) -> None:
     candidate = network(Dataset.open(digits))
-    with pytest.raises(InputError, match=r"one of train, classic.*'dream'"):
+    with pytest.raises(InputError, match=r"one of train, score, classic.*'dream'"):
         run("dream", tmp_path / "a", digits, candidate)
     with pytest.raises(InputError, match="must have a proposal"):
         run("train", tmp_path / "b", digits)
