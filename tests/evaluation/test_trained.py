@@ -161,7 +161,7 @@ def test_what_is_missing_or_unknown_is_said(digits: Path, tmp_path: Path) -> Non
         run("train", tmp_path / "d", digits, candidate, settings={"measure": ["beauty"]})
     with pytest.raises(DataError):
         run("train", tmp_path / "e", tmp_path / "nothing", candidate)
-    assert list(EVALUATIONS) == ["train", "classic", "test", "precision", "latency"]
+    assert list(EVALUATIONS) == ["train", "score", "classic", "test", "precision", "latency"]
 
 
 def test_a_training_goes_on_with_another_recipe(digits: Path, tmp_path: Path) -> None:
