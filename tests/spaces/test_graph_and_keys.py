@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netwright.core.candidate import Architecture
 from netwright.core.errors import CandidateError
 from netwright.spaces import keys
 from netwright.spaces.graph import Graph, Node, build_graph
@@ -29,7 +30,9 @@ from netwright.spaces.layers import (
     Zero,
 )
 from netwright.spaces.recipe import Recipe
+from netwright.spaces.shapes import plan
 from netwright.spaces.space import Space
+from tests.spaces.helpers import task
 
 
 def layers(*network):
@@ -295,3 +298,22 @@ def test_the_recipe_is_no_part_of_the_key():
 def test_a_sum_of_too_many_terms_is_refused():
     with pytest.raises(CandidateError, match="500 terms"):
         key_of(Conv(8), *(Residual([Conv(act=None)]) for _ in range(600)))
+
+
+def test_depthwise_is_a_group_for_each_channel():
+    assert key_of(Conv(16), Conv(groups=None)) == key_of(Conv(16), Conv(groups=16))
+    assert key_of(Conv(16), Conv(groups=None)) != key_of(Conv(16), Conv())
+    planned = plan(Architecture(layers(Conv(groups=None)), ""), task(3, 8, 8))
+    (step,) = (step for step in planned.steps if step.op == "conv")
+    assert step.shape[0] == step.attributes["groups"] == 3
+
+
+def test_a_cell_may_be_projected_to_the_channels_of_its_input():
+    cell = Cell(nodes=3, edge=Conv(), join="project")
+    assert ops(Conv(8), cell)["Concat"] == 1
+    written = [Conv(8), Cell(nodes=3, edge=Conv(), join="concat"), Conv(8, kernel=1, act=None)]
+    assert key_of(Conv(8), cell) == key_of(*written)
+    alone = Cell(nodes=2, edge=Conv(), join="project")
+    assert key_of(Conv(8), alone) == key_of(Conv(8), Conv())
+    assert ops(Conv(8), Cell(nodes=3, edge=Zero(), join="project"), Conv(8)) == ops(Zero())
+    assert ops(cell)["Conv"] == 3  # the channels of the images are the task's: left as they are

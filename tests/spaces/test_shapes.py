@@ -45,6 +45,7 @@ WIDE = Space(
                 Conv(choose(None, 8, 12), kernel=choose(1, 3, 5), stride=choose(1, 2), skip=choose(0, 1, 2, 3)),
                 Conv(8, norm=choose(True, False), bias=choose(None, True, False), order="act-conv-norm"),
                 Conv(8, groups=choose(1, 4)),
+                Conv(kernel=choose(1, 3), stride=choose(1, 2), groups=None),
                 Separable(choose(None, 12), kernel=choose(3, 5), stride=choose(1, 2, 3), skip=choose(0, 1)),
                 MBConv(
                     choose(None, 8), kernel=choose(3, 7), expand=choose(1, 3), stride=choose(1, 2), se=choose(0, 0.25)

@@ -67,6 +67,19 @@ def test_every_other_value_of_every_slot_is_equally_likely():
         assert abs(count - draws * share) < 5 * sqrt(draws * share * (1 - share))
 
 
+def test_a_mutation_picks_a_stratum_first():
+    """Nine decisions in one stratum, one in another, two in none: a third of the mutations each."""
+    many = [Conv(kernel=choose(3, 5)) for _ in range(9)]
+    space = Space(
+        {"many": many, "one": Conv(kernel=choose(3, 5)), "rest": [Conv(choose(8, 16)), Conv(choose(8, 16))]},
+        strata=("network/many/", "network/one/"),
+    )
+    parent, rng = space.sample(random.Random(0)), random.Random(1)
+    hits = Counter(mutate(space, parent, rng)[1].changed[0].split("/")[1] for _ in range(900))
+    assert set(hits) == {"many", "one", "rest"}
+    assert all(abs(count - 300) < 5 * sqrt(200) for count in hits.values())
+
+
 def test_a_change_on_a_dead_edge_is_drawn_again():
     space = Space([Conv(8), choose(dead=[Conv(8, kernel=choose(3, 5, 7)), Zero()], live=Identity()), Identity()])
     lifeless = space.replay({"network/1": "dead", "network/1/dead/0/kernel": 3})
