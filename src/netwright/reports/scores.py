@@ -105,9 +105,10 @@ def _agreement(view: RunView, found: Scores) -> str:
     over = words.plural(found.results, "trained network")
     if found.agreement is None or found.size is None:
         return f"{over} {'is' if found.results == 1 else 'are'} too few to say how far it agrees with results here."
+    chosen = "; most were chosen by score, which makes both low" if view.facts.get("trains", True) else ""
     return (
         f"Over {over} its rank correlation with {words.title(view.metric.metric)} is {found.agreement:.2f}, that of the "
-        f"number of parameters {found.size:.2f}; they were mostly chosen by score, which makes such figures low."
+        f"number of parameters {found.size:.2f}{chosen}."
     )
 
 

@@ -364,7 +364,8 @@ def _about_random(view: RunView, comparisons: list[Comparison]) -> str:
         }[entry.outcome]
         return f"{against} (difference {_difference(view, entry)})."
     share = random_share(view)
-    used = f"Random candidates used {words.fixed(100 * share, 0)} % of the search's training time"
+    spent = "training" if view.facts.get("trains", True) else "scoring"
+    used = f"Random candidates used {words.fixed(100 * share, 0)} % of the search's {spent} time"
     if entry.trial == view.roles.winner:
         return f"{used}; the winner itself is one of them, so nothing shows that searching beyond random draws helped."
     return f"{used}; the difference to the best of them is {_difference(view, entry)}."
