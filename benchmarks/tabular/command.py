@@ -207,8 +207,9 @@ def print_ranks(curves: Mapping[str, BySeed], checkpoints: Sequence[int]) -> Non
     """Mean ranks of the strategies that have all seeds."""
     most = max(map(len, curves.values()))
     full = {name: seeds for name, seeds in curves.items() if len(seeds) == most}
-    fewer = "".join(f"; without {name}, which has fewer" for name in curves if name not in full)
-    print(f"\nMean rank, 1 is the best ({len(common_seeds(full))} seeds{fewer})\n")
+    fewer = ", ".join(name for name in curves if name not in full)
+    without = f"; with fewer, and left out: {fewer}" if fewer else ""
+    print(f"\nMean rank, 1 is the best ({len(common_seeds(full))} seeds{without})\n")
     ranks = [mean_ranks(full, count) for count in checkpoints]
     print_table(
         ["strategy", *map(str, checkpoints)], [[name, *(f"{rank[name]:.2f}" for rank in ranks)] for name in full]
