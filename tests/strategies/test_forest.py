@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from itertools import islice
 from random import Random
 from statistics import mean
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from netwright.core.candidate import Architecture, Candidate, Value
+from netwright.core.candidate import Candidate, Value
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.measurement import Measurement
 from netwright.core.objective import Goal, parse_goal
-from netwright.core.pareto import front
 from netwright.core.task import TaskSpec
 from netwright.core.trial import Fidelity, Proposal
 from netwright.spaces.catalog import make_space
@@ -23,12 +21,12 @@ from netwright.spaces.choices import Choice, choose
 from netwright.spaces.shapes import costs
 from netwright.spaces.walk import Decider, SearchSpace
 from netwright.strategies import ForestSearch
-from netwright.strategies.base import Costs
 from netwright.strategies.forest import MOST_MODELLED, STARTUP
 from netwright.strategies.models.trees import Forest, grow
 from netwright.strategies.vectors import Vectors
 from netwright.testing.simulate import simulate
-from netwright.testing.toys import T201, Grid, Interval, Toy, hypervolume, measured, toy_candidate, toy_costs
+from netwright.testing.toys import T201, Grid, Interval, Toy, measured, toy_candidate, toy_costs
+from tests.strategies.fronts import covered_with_parameters
 
 GOAL = parse_goal(("accuracy",), ())
 GRID = Grid((5,) * 6)
@@ -195,7 +193,7 @@ def test_limits_known_by_arithmetic_are_kept() -> None:
 
 def test_what_a_forest_is_grown_from_is_bounded() -> None:
     strategy = told(results=MOST_MODELLED + 50)
-    model = strategy._make_model()
+    model = strategy.make_model()
     assert len(model.reached) <= MOST_MODELLED + 8
     assert model.best[0] == max(strategy.candidates(sorted(strategy.members)), key=lambda c: accuracy(GRID.point(c)))
 
@@ -245,39 +243,13 @@ def test_it_comes_near_a_continuous_optimum() -> None:
     assert max(run.values("accuracy").values()) >= 0.98
 
 
-def cheap(architecture: Architecture) -> Costs:
-    """Parameters that grow with the sum of the options, as the toy's second objective does."""
-    options = [int(part.rpartition("=")[2]) for part in architecture.key.split(";")]
-    return SimpleNamespace(parameters=1000 * 10 ** (sum(options) / 12), macs=1)  # type: ignore[return-value]
-
-
-def front_mean(seeds: int, trials: int) -> float:
-    """Mean hypervolume of (loss, cost) of the front by validation, judged by the truth, relative to the best possible."""
-    table, shares = T201(), []
-    low, high = min(table.truth), max(table.truth)
-    for seed in range(seeds):
-        run = simulate(
-            ForestSearch(table, parse_goal((), ()), seed=seed, costs=cheap),
-            lambda p, rng: measured(
-                accuracy=table.validation(p.candidate), parameters=cheap(p.candidate.architecture).parameters
-            ),
-            trials=trials,
-        )
-        candidates = [proposal.candidate for proposal in run.proposals.values()]
-        chosen = front([(-table.validation(candidate), table.cost(candidate)) for candidate in candidates])
-        found = [candidates[i] for i in chosen]
-        true = [((high - table.truth[table.index(c)]) / (high - low), table.cost(c)) for c in found]
-        shares.append(hypervolume(true, (1.05, 1.05)) / 0.98390)
-    return mean(shares)
-
-
 def test_two_objectives() -> None:
-    assert front_mean(2, 80) >= 0.8
+    assert covered_with_parameters(ForestSearch, 2, 80) >= 0.8
 
 
 @pytest.mark.long
 def test_two_objectives_figures() -> None:
-    assert front_mean(15, 200) >= 0.93
+    assert covered_with_parameters(ForestSearch, 15, 200) >= 0.93
 
 
 @pytest.mark.long

@@ -3,22 +3,21 @@ from __future__ import annotations
 from itertools import islice
 from random import Random
 from statistics import mean
-from types import SimpleNamespace
 
 import pytest
 
-from netwright.core.candidate import Architecture, Candidate
+from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import parse_goal
 from netwright.core.trial import Fidelity
 from netwright.spaces.walk import Decider
 from netwright.strategies import GaussianProcessSearch
-from netwright.strategies.base import Costs
 from netwright.strategies.improvement import STARTUP
 from netwright.strategies.promising import most_promising
 from netwright.testing.simulate import simulate
-from netwright.testing.toys import T201, Grid, Interval, Nested, hypervolume, measured, toy_costs
+from netwright.testing.toys import T201, Grid, Interval, Nested, measured, toy_costs
+from tests.strategies.fronts import covered_with_parameters
 
 GOAL = parse_goal(("accuracy",), ())
 GRID = Grid((5,) * 6)
@@ -149,39 +148,13 @@ def test_t201_figures() -> None:
     assert t201_mean(20, 100) >= 0.94
 
 
-def cheap(architecture: Architecture) -> Costs:
-    """Parameters that grow with the sum of the options, as the toy's second objective does."""
-    options = [int(part.rpartition("=")[2]) for part in architecture.key.split(";")]
-    return SimpleNamespace(parameters=1000 * 10 ** (sum(options) / 12), macs=1)  # type: ignore[return-value]
-
-
-def front_mean(seeds: int, trials: int) -> float:
-    """Mean hypervolume of (loss, cost) of the front by validation, judged by the truth, relative to the best possible."""
-    table, shares = T201(), []
-    low, high = min(table.truth), max(table.truth)
-    for seed in range(seeds):
-        strategy = GaussianProcessSearch(table, parse_goal((), ()), seed=seed, costs=cheap)
-        run = simulate(
-            strategy,
-            lambda p, rng: measured(
-                accuracy=table.validation(p.candidate), parameters=cheap(p.candidate.architecture).parameters
-            ),
-            trials=trials,
-        )
-        seen = [(-table.validation(p.candidate), table.cost(p.candidate), p.candidate) for p in run.proposals.values()]
-        front = [a for a in seen if not any(b[0] <= a[0] and b[1] <= a[1] and b[:2] != a[:2] for b in seen)]
-        true = [((high - table.truth[table.index(c)]) / (high - low), cost) for _, cost, c in front]
-        shares.append(hypervolume(true, (1.05, 1.05)) / 0.98390)
-    return mean(shares)
-
-
 def test_two_objectives() -> None:
-    assert front_mean(2, 80) >= 0.85
+    assert covered_with_parameters(GaussianProcessSearch, 2, 80) >= 0.85
 
 
 @pytest.mark.long
 def test_two_objectives_figures() -> None:
-    assert front_mean(15, 200) >= 0.96
+    assert covered_with_parameters(GaussianProcessSearch, 15, 200) >= 0.96
 
 
 def test_what_comes_to_no_candidate_is_passed_over() -> None:

@@ -10,12 +10,13 @@ import pytest
 from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished
 from netwright.core.objective import Goal, parse_goal
-from netwright.core.pareto import Costs, front
+from netwright.core.pareto import Costs
 from netwright.core.trial import Fidelity
 from netwright.strategies import NSGA2, HypervolumeEvolution, RandomSearch, Strategy
 from netwright.strategies.hypervolume_evolution import contributions
-from netwright.testing.simulate import Simulated, simulate
+from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, hypervolume, measured, toy_costs
+from tests.strategies.fronts import covered, search
 
 GRID = Grid((5,) * 6)
 GOAL = parse_goal(("accuracy", "loss"), ())
@@ -143,25 +144,6 @@ def test_random_until_the_population_is_there() -> None:
 
 
 # -- toys with known fronts --------------------------------------------------------------------------------------------
-
-
-def covered(table: T201, run: Simulated) -> float:
-    """Hypervolume of the truth of the front by validation, as a share of the best possible."""
-    candidates = [run.proposals[trial].candidate for trial in run.answers]
-    chosen = front([(-table.validation(candidate), table.cost(candidate)) for candidate in candidates])
-    span = table.best - min(table.truth)
-    points = [(table.best * (1 - table.score(candidates[i])) / span, table.cost(candidates[i])) for i in chosen]
-    return hypervolume(points, (1.05, 1.05)) / 0.98390
-
-
-def search(table: T201, strategy: Strategy, trials: int = 500) -> Simulated:
-    return simulate(
-        strategy,
-        lambda proposal, rng: measured(
-            accuracy=table.validation(proposal.candidate), loss=table.cost(proposal.candidate)
-        ),
-        trials=trials,
-    )
 
 
 def test_t201_front_is_covered() -> None:

@@ -11,9 +11,9 @@ from netwright.core.events import Asked, Failed, Finished
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.pareto import front
 from netwright.core.trial import Fidelity
-from netwright.strategies import NSGA2, RandomSearch, Strategy
-from netwright.testing.simulate import Simulated, simulate
-from netwright.testing.toys import T201, Grid, hypervolume, measured, toy_costs
+from netwright.strategies import NSGA2, RandomSearch
+from netwright.testing.toys import T201, Grid, measured, toy_costs
+from tests.strategies.fronts import covered, search
 
 GRID = Grid((5,) * 6)
 GOAL = parse_goal(("accuracy", "loss"), ())
@@ -118,30 +118,9 @@ def test_settings_are_checked() -> None:
 # -- a toy with a known front ------------------------------------------------------------------------------------------
 
 
-def covered(table: T201, run: Simulated, trials: int) -> float:
-    """Hypervolume of the truth of the front by validation, as a share of the best possible."""
-    first = [trial for trial in run.answers if trial <= trials]
-    candidates = [run.proposals[trial].candidate for trial in first]
-    chosen = front([(-table.validation(candidate), table.cost(candidate)) for candidate in candidates])
-    worst, best = min(table.truth), table.best
-    losses = [(best - table.score(candidates[i]) * best) / (best - worst) for i in chosen]
-    points = list(zip(losses, [table.cost(candidates[i]) for i in chosen], strict=True))
-    return hypervolume(points, (1.05, 1.05)) / 0.98390
-
-
-def search(table: T201, strategy: Strategy, trials: int = 500) -> Simulated:
-    return simulate(
-        strategy,
-        lambda proposal, rng: measured(
-            accuracy=table.validation(proposal.candidate), loss=table.cost(proposal.candidate)
-        ),
-        trials=trials,
-    )
-
-
 def test_t201_front_is_covered() -> None:
     table = T201()
-    found = [covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs)), 500) for s in range(3)]
+    found = [covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs))) for s in range(3)]
     assert mean(found) >= 0.95
 
 
@@ -149,10 +128,9 @@ def test_t201_front_is_covered() -> None:
 def test_t201_front_figures() -> None:
     table = T201()
     found = [
-        covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs, population=40)), 500)
-        for s in range(45)
+        covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs, population=40))) for s in range(45)
     ]
-    drawn = [covered(table, search(table, RandomSearch(table, GOAL, seed=s, costs=toy_costs)), 500) for s in range(15)]
+    drawn = [covered(table, search(table, RandomSearch(table, GOAL, seed=s, costs=toy_costs))) for s in range(15)]
     assert sum(share >= 0.96 for share in found) >= 33
     assert mean(found) >= 0.975
     assert mean(drawn) <= 0.90

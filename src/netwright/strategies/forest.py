@@ -8,15 +8,12 @@ next is what is expected to improve most; a fifth of the proposals is random, wh
 Where this deviates: the start is random, not a Sobol design. Trees see the built network beside the decisions
 (`vectors.py`), and normal scores of ranks in place of logarithms of costs (`surrogate.py`). New results join the leaves
 at once, and new trees are grown whenever there are some more. The acquisition is maximised by generations of mutations
-(`promising.py`), since a candidate costs more to build than to score. Two objectives are searched by expected
-hypervolume, more by a random scalarisation an ask (ParEGO). Trials under way count as observed at their predicted mean.
+(`improvement.py`), since a candidate costs more to build than to score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from netwright.core.candidate import Candidate
@@ -25,8 +22,8 @@ from netwright.core.seeding import derive
 from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.improvement import STARTUP, ExpectedImprovement, predicted, reached
-from netwright.strategies.promising import PARENTS, Gains
+from netwright.strategies.improvement import STARTUP, ExpectedImprovement, Model
+from netwright.strategies.promising import PARENTS
 from netwright.strategies.surrogate import Known, some
 from netwright.strategies.vectors import Vectors
 
@@ -41,20 +38,6 @@ MOST_MODELLED = 300
 """Results that a forest is grown from: the better half by rank, and others at random. It bounds the cost of an ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What the results of one moment say, over numbers `names`: an axis an objective, larger is better.
-
-    `best` are the candidates that rank highest, `reached` those that a new one has to improve on, by their numbers: all
-    that the model knows inside the limits, or all that it knows.
-    """
-
-    axes: list[Forest | Known]
-    names: list[str]
-    best: list[Candidate]
-    reached: Array
-
-
 class ForestSearch(ExpectedImprovement):
     """Expected improvement, of the objective or of hypervolume, under random forests."""
 
@@ -64,46 +47,14 @@ class ForestSearch(ExpectedImprovement):
     def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         self._vectors = Vectors(space, costs)
-        self._model: Model | None = None  # of the present results; None: to be made
         self._grown: dict[int, tuple[object, list[Any]]] = {}  # by objective: what trees were grown from, and the trees
 
-    def on_learned(self) -> None:
-        """The model is out of date."""
-        self._model = None
+    def rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Array:
+        """Decisions and the built network as numbers."""
+        return self._vectors.matrix(names, candidates)
 
-    def best(self) -> list[Candidate]:
-        """Those of the model."""
-        return self.model().best
-
-    def gains(self, waiting: Sequence[Candidate], rng: Random) -> Gains:
-        """Expected improvement, `waiting` counting as observed at their predicted means."""
-        import numpy as np
-
-        from netwright.strategies.models.acquisition import improvement_on
-
-        model = self.model()
-        axes, rows = model.axes, model.reached
-        if waiting:
-            more = self._vectors.matrix(model.names, waiting)
-            axes = [axis.joined(waiting) if isinstance(axis, Known) else axis.believing(more) for axis in axes]
-            rows = np.concatenate([rows, more])
-        improvement = improvement_on(reached(axes, rows), [rng.expovariate(1.0) for _ in axes])
-
-        def gains(candidates: Sequence[Candidate]) -> Sequence[float]:
-            rows = self._vectors.matrix(model.names, candidates)
-            return improvement(*predicted(axes, rows, candidates)).tolist()  # type: ignore[no-any-return]
-
-        return gains
-
-    # -- the model: a function of the results, whatever their order ------------------------------------------------
-
-    def model(self) -> Model:
-        """The model of the present results."""
-        if self._model is None:
-            self._model = self._make_model()
-        return self._model
-
-    def _make_model(self) -> Model:
+    def make_model(self) -> Model:
+        """A forest for each objective that arithmetic does not tell."""
         trials = sorted(self.members)
         first = trials[: max(STARTUP, len(trials) // REGROW * REGROW)]
         grown_from = sorted(some(self.best_first(first), MOST_MODELLED, self.seed))

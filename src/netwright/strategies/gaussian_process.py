@@ -4,15 +4,12 @@ Jones, Schonlau, Welch, "Efficient Global Optimization of Expensive Black-Box Fu
 Kandasamy et al., "Neural Architecture Search with Bayesian Optimisation and Optimal Transport", NeurIPS 2018,
 arXiv 1802.07191, but with a kernel over decisions (`models/gaussian.py`) in place of a distance of graphs.
 
-What is modelled stands in `surrogate.py`: the normal scores of ranks. Two objectives are searched by expected
-hypervolume, more by a random scalarisation an ask (ParEGO). Trials under way count as observed at their predicted mean.
+What is modelled stands in `surrogate.py`: the normal scores of ranks; how the most promising is found in `improvement.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING
 
 from netwright.core.candidate import Candidate
@@ -21,8 +18,8 @@ from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
 from netwright.strategies.columns import Columns, Features
-from netwright.strategies.improvement import ExpectedImprovement, predicted, reached
-from netwright.strategies.promising import PARENTS, Gains
+from netwright.strategies.improvement import ExpectedImprovement, Model
+from netwright.strategies.promising import PARENTS
 from netwright.strategies.surrogate import Known, some
 
 if TYPE_CHECKING:
@@ -36,20 +33,6 @@ MOST_MODELLED = 300
 """Results that a process is conditioned on: the better half by rank, and others at random."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """What the results of one moment say, over columns `names`: an axis an objective, larger is better.
-
-    `best` are the candidates that rank highest, `reached` those that a new one has to improve on: all that the model
-    knows inside the limits, or all that it knows; they are given as rows.
-    """
-
-    axes: list[GaussianProcess | Known]
-    names: list[str]
-    best: list[Candidate]
-    reached: Rows
-
-
 class GaussianProcessSearch(ExpectedImprovement):
     """Expected improvement, of the objective or of hypervolume, under Gaussian processes."""
 
@@ -60,47 +43,14 @@ class GaussianProcessSearch(ExpectedImprovement):
         super().__init__(space, goal, seed=seed, costs=costs)
         self._columns = Columns(space)
         self._features: dict[TrialId, Features] = {}
-        self._model: Model | None = None  # of the present results; None: to be made
         self._fitted: dict[int, tuple[object, Kernel]] = {}  # by objective: what a kernel was fitted to, and the kernel
 
-    def on_learned(self) -> None:
-        """The model is out of date."""
-        self._model = None
-
-    def best(self) -> list[Candidate]:
-        """Those of the model."""
-        return self.model().best
-
-    def gains(self, waiting: Sequence[Candidate], rng: Random) -> Gains:
-        """Expected improvement, `waiting` counting as observed at their predicted means."""
-        from netwright.strategies.models.acquisition import improvement_on
-
-        model = self.model()
-        axes, rows = model.axes, model.reached
-        if waiting:
-            more = self._rows(model.names, waiting)
-            axes = [axis.joined(waiting) if isinstance(axis, Known) else axis.believing(more) for axis in axes]
-            rows = rows.with_(more)
-        improvement = improvement_on(reached(axes, rows), [rng.expovariate(1.0) for _ in axes])
-
-        def gains(candidates: Sequence[Candidate]) -> Sequence[float]:
-            rows = self._rows(model.names, candidates)
-            return improvement(*predicted(axes, rows, candidates)).tolist()  # type: ignore[no-any-return]
-
-        return gains
-
-    def _rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Rows:
+    def rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Rows:
+        """Categories and numbers, with what is inactive marked."""
         return self._columns.rows(names, [self._columns.features(candidate) for candidate in candidates])
 
-    # -- the model: a function of the results, whatever their order ------------------------------------------------
-
-    def model(self) -> Model:
-        """The model of the present results."""
-        if self._model is None:
-            self._model = self._make_model()
-        return self._model
-
-    def _make_model(self) -> Model:
+    def make_model(self) -> Model:
+        """A Gaussian process for each objective that arithmetic does not tell."""
         order = self.best_first(sorted(self.members))
         kept = sorted(some(order, MOST_MODELLED, self.seed))
         feasible = self.feasible(kept)

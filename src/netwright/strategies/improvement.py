@@ -1,14 +1,17 @@
 """What strategies share that try next what is expected to improve most on the best, by whatever model of the results.
 
-Jones, Schonlau, Welch, "Efficient Global Optimization of Expensive Black-Box Functions", 1998. A strategy of this kind
-says how much candidates promise (`gains`); here is where that is looked for. A share of the proposals stays random,
-whatever the model believes.
+Jones, Schonlau, Welch, "Efficient Global Optimization of Expensive Black-Box Functions", 1998; Emmerich, Giannakoglou,
+Naujoks, IEEE TEC 10(4), 2006 (of hypervolume, with two objectives); Knowles, "ParEGO", IEEE TEC 10(1), 2006 (a random
+scalarisation an ask, with more). A strategy of this kind makes a `Model` of the results and describes candidates to it as
+`rows`; where most is expected to be gained is looked for here. Trials under way count as observed at their predicted mean
+(the "kriging believer"). A share of the proposals stays random, whatever the model believes.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -28,6 +31,30 @@ STARTUP = 10
 """Random candidates before the first model."""
 
 
+class Predictor(Protocol):
+    """A model of one objective, larger is better, over rows of some kind."""
+
+    def predict(self, rows: Any) -> tuple[Array, Array]:
+        """Mean and standard deviation (rows each)."""
+
+    def believing(self, rows: Any) -> Predictor:
+        """The model as if `rows` had been observed at their predicted means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the results of one moment say, over columns `names`: an axis an objective, larger is better.
+
+    `best` are the candidates that rank highest, `reached` those that a new one has to improve on, as rows: all that the
+    model knows inside the limits, or all that it knows.
+    """
+
+    axes: Sequence[Predictor | Known]
+    names: list[str]
+    best: list[Candidate]
+    reached: Any
+
+
 class ExpectedImprovement(Surrogate):
     """Random candidates, then those that promise most, each as if the ones before it had come in as predicted."""
 
@@ -37,21 +64,32 @@ class ExpectedImprovement(Surrogate):
     def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         self._looked: Random | None = None  # the proposal that was last looked for, by its random state
+        self._model: Model | None = None  # of the present results; None: to be made
 
     @abstractmethod
-    def best(self) -> list[Candidate]:
-        """The candidates that rank highest, the first of all before the others."""
+    def make_model(self) -> Model:
+        """The model of the present results, whatever their order."""
 
     @abstractmethod
-    def gains(self, waiting: Sequence[Candidate], rng: Random) -> Gains:
-        """How much candidates promise while `waiting` are under way."""
+    def rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Any:
+        """Candidates as the model wants them: (candidates, names)."""
+
+    def on_learned(self) -> None:
+        """The model is out of date."""
+        self._model = None
+
+    def model(self) -> Model:
+        """The model of the present results."""
+        if self._model is None:
+            self._model = self.make_model()
+        return self._model
 
     def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
         """A random candidate, or the most promising new one; a mutation of the best where none is, or when called again."""
         again, self._looked = self._looked is rng, rng
         if len(self.members) < STARTUP or (not again and rng.random() < self.random_share):
             return self.propose(self.space.sample(rng), origin="random")
-        best = self.best()
+        best = self.model().best
         if not again:
             gains = self.gains([*self.underway.values(), *drawn], rng)
             taken = {self.propose(candidate, origin="").identity() for candidate in drawn}
@@ -62,22 +100,31 @@ class ExpectedImprovement(Surrogate):
                     return proposal
         return self.propose(mutate(self.space, best[0], rng), origin="mutation")
 
+    def gains(self, waiting: Sequence[Candidate], rng: Random) -> Gains:
+        """How much candidates promise while `waiting` are under way."""
+        import numpy as np
 
-class Predictor(Protocol):
-    """A model of one objective over rows of some kind."""
+        from netwright.strategies.models.acquisition import improvement_on
 
-    def predict(self, rows: Any) -> tuple[Array, Array]:
-        """Mean and standard deviation (rows each)."""
+        model = self.model()
+        axes = model.axes
+        reached = np.column_stack(
+            [axis.reached if isinstance(axis, Known) else axis.predict(model.reached)[0] for axis in axes]
+        )
+        if waiting:
+            rows = self.rows(model.names, waiting)
+            axes = [axis if isinstance(axis, Known) else axis.believing(rows) for axis in axes]
+            reached = np.concatenate([reached, _predicted(axes, rows, waiting)[0]])
+        improvement = improvement_on(reached, [rng.expovariate(1.0) for _ in axes])
+
+        def gains(candidates: Sequence[Candidate]) -> Sequence[float]:
+            rows = self.rows(model.names, candidates)
+            return improvement(*_predicted(axes, rows, candidates)).tolist()  # type: ignore[no-any-return]
+
+        return gains
 
 
-def reached(axes: Sequence[Predictor | Known], rows: Any) -> Array:
-    """What the candidates of `rows` have reached as far as is known, an axis an objective: (rows, axes)."""
-    import numpy as np
-
-    return np.column_stack([axis.reached if isinstance(axis, Known) else axis.predict(rows)[0] for axis in axes])
-
-
-def predicted(axes: Sequence[Predictor | Known], rows: Any, candidates: Sequence[Candidate]) -> tuple[Array, Array]:
+def _predicted(axes: Sequence[Predictor | Known], rows: Any, candidates: Sequence[Candidate]) -> tuple[Array, Array]:
     """Mean and standard deviation of candidates, whose rows are `rows`: (candidates, axes) each."""
     import numpy as np
 

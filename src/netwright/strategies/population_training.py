@@ -20,12 +20,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from random import Random
+from typing import Any
 
 from netwright.core.candidate import Candidate, Scalar, Value
 from netwright.core.errors import InputError
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
-from netwright.core.trial import Continue, Fidelity, Proposal, Start, TrialId
+from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
 from netwright.spaces.choices import Choice, Choose, Integer, Real, same
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Strategy
@@ -131,18 +132,9 @@ class PopulationTraining(Strategy):
                 missing -= 1
                 yield None
 
-    def propose(
-        self,
-        candidate: Candidate,
-        *,
-        origin: str,
-        parents: tuple[TrialId, ...] = (),
-        start: Start | None = None,
-        notes: Mapping[str, Scalar] | None = None,
-    ) -> Proposal:
+    def propose(self, candidate: Candidate, **more: Any) -> Proposal:
         """A proposal for the first interval of a new member."""
-        proposal = super().propose(candidate, origin=origin, parents=parents, start=start, notes=notes)
-        return replace(proposal, fidelity=self._after(0))
+        return replace(super().propose(candidate, **more), fidelity=self._after(0))
 
     def _after(self, epochs: int) -> Fidelity:
         """The interval after so many epochs."""

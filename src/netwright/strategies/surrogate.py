@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from copy import copy
 from itertools import groupby
 from statistics import NormalDist, fmean, pstdev
 
@@ -118,7 +117,7 @@ class Surrogate(Drawing):
 class Known:
     """Objective `index` by arithmetic, larger is better, on the scale of the results of `trials`, which are feasible.
 
-    `reached` are the values of these trials, and of candidates `joined` to them.
+    `reached` are the values of these trials.
     """
 
     def __init__(self, strategy: Surrogate, index: int, trials: Sequence[TrialId]) -> None:
@@ -127,12 +126,6 @@ class Known:
         self.costs = strategy.costs
         self.center, self.scale = fmean(costs), max(pstdev(costs), 1e-9)
         self.reached = [self._scaled(cost) for cost in costs]
-
-    def joined(self, candidates: Sequence[Candidate]) -> Known:
-        """The same, with these candidates among what was reached."""
-        other = copy(self)
-        other.reached = [*self.reached, *self.values(candidates)]
-        return other
 
     def values(self, candidates: Sequence[Candidate]) -> list[float]:
         """Of each candidate; what cannot be built is as bad as can be."""

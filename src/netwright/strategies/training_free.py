@@ -11,7 +11,7 @@ tenth of a second to some seconds on one core.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from random import Random
 
 from netwright.core.candidate import Candidate
@@ -21,7 +21,7 @@ from netwright.core.metrics import DEFAULT_SCORE, SCORES
 from netwright.core.objective import Goal
 from netwright.core.trial import UNTRAINED, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Strategy
+from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.operators import mutate
 from netwright.strategies.population import Result, result_of
 from netwright.strategies.ranking import best_first
@@ -29,7 +29,7 @@ from netwright.strategies.ranking import best_first
 Member = tuple[TrialId, Candidate, Result]
 
 
-class TrainingFree(Strategy):
+class TrainingFree(Drawing):
     """Evolution of `population` members by `score`."""
 
     name = "training-free"
@@ -60,11 +60,8 @@ class TrainingFree(Strategy):
         self._goal = goal.untrained(score)
         self._open: dict[TrialId, Candidate] = {}
 
-    def ask(self) -> Iterator[Proposal]:
-        """The starts, random candidates until the population is full, then children of its members."""
-        return self.novel(self._draw)
-
-    def _draw(self, rng: Random) -> Proposal:
+    def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
+        """A random candidate until the population is full, then a child of one of its members."""
         if len(self.members) < self.population:
             return self.propose(self.space.sample(rng), origin="random")
         trial, candidate, _ = self.members[rng.randrange(len(self.members))]

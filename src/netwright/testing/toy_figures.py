@@ -97,11 +97,7 @@ def two_objectives(table: T201, seeds: int) -> list[Row]:
     """Share of the best possible hypervolume, of the front by validation, judged by the truth."""
 
     def covered(run: Simulated, trials: int) -> float:
-        candidates = [run.proposals[trial].candidate for trial in run.answers if trial <= trials]
-        chosen = front([(-table.validation(candidate), table.cost(candidate)) for candidate in candidates])
-        span = table.best - min(table.truth)
-        points = [(table.best * (1 - table.score(candidates[i])) / span, table.cost(candidates[i])) for i in chosen]
-        return hypervolume(points, (1.05, 1.05)) / 0.98390
+        return table.covered([run.proposals[trial].candidate for trial in run.answers if trial <= trials])
 
     def shares(make: Callable[[int], Source]) -> list[list[float]]:
         def evaluate(proposal: Proposal, rng: Random) -> Mapping[str, Measurement]:

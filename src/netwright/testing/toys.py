@@ -14,6 +14,7 @@ from random import Random
 
 from netwright.core.candidate import Architecture, Candidate, Value
 from netwright.core.measurement import Measurement
+from netwright.core.pareto import front
 from netwright.spaces.choices import Choice, choose, real
 from netwright.spaces.walk import Decider, Record, Replay, Sample
 
@@ -110,6 +111,10 @@ class Nested(Toy):
         return toy_candidate(decisions)
 
 
+MOST_COVERED = 0.98390
+"""Hypervolume of T201's true front of loss, scaled to 0 … 1, and cost, up to 1.05 in both."""
+
+
 class T201(Grid):
     """15,625 points, 6 slots of 5 options, with pairwise interactions; the optimum scores 1.
 
@@ -153,6 +158,13 @@ class T201(Grid):
     def cost(self, candidate: Candidate) -> float:
         """A second objective, from 0 to 1: the sum of the options' indices."""
         return sum(self.point(candidate)) / 24
+
+    def covered(self, candidates: Sequence[Candidate]) -> float:
+        """Hypervolume of (loss, cost) of the front by validation, judged by the truth, as a share of the best there is."""
+        chosen = front([(-self.validation(candidate), self.cost(candidate)) for candidate in candidates])
+        span = self.best - min(self.truth)
+        points = [(self.best * (1 - self.score(candidates[i])) / span, self.cost(candidates[i])) for i in chosen]
+        return hypervolume(points, (1.05, 1.05)) / MOST_COVERED
 
 
 class Bits(Grid):
