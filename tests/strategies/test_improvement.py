@@ -1,0 +1,61 @@
+"""Where most is expected to be gained, by either model."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from netwright.core.events import Asked, Finished
+from netwright.core.objective import Goal, parse_goal
+from netwright.strategies import ForestSearch, GaussianProcessSearch
+from netwright.strategies.improvement import ExpectedImprovement
+from netwright.testing.toys import T201, measured, toy_costs
+
+ONE = parse_goal(("accuracy",), ())
+TWO = parse_goal(("accuracy", "parameters"), ())
+BOTH = pytest.mark.parametrize("kind", [GaussianProcessSearch, ForestSearch])
+
+
+def told(kind: type[ExpectedImprovement], goal: Goal = ONE, results: int = 40) -> ExpectedImprovement:
+    table = T201()
+    strategy = kind(table, goal, seed=0, costs=toy_costs)
+    for trial in range(1, results + 1):
+        candidate = table.sample(Random(trial))
+        strategy.tell(Asked(strategy.name, ((trial, strategy.propose(candidate, origin="random")),)))
+        parameters = toy_costs(candidate.architecture).parameters  # type: ignore[arg-type]
+        strategy.tell(
+            Finished(trial, "completed", measured(accuracy=table.validation(candidate), parameters=parameters))
+        )
+    return strategy
+
+
+@BOTH
+@pytest.mark.parametrize("goal", [ONE, TWO], ids=["one objective", "two"])
+def test_what_is_under_way_promises_less(kind: type[ExpectedImprovement], goal: Goal) -> None:
+    strategy = told(kind, goal)
+    table = T201()
+    candidates = [table.sample(Random(seed)) for seed in range(1000, 1060)]
+    alone = strategy.gains([], Random(0))(candidates)
+    best = max(range(len(candidates)), key=lambda i: alone[i])
+    beside = strategy.gains([candidates[best]], Random(0))(candidates)
+    assert beside[best] < alone[best] - 0.1
+
+
+@BOTH
+def test_a_proposal_is_looked_for_once(kind: type[ExpectedImprovement]) -> None:
+    strategy = told(kind)
+    rng = Random(0)
+    first = strategy.draw(rng, [])
+    again = [strategy.draw(rng, []) for _ in range(10)]
+    assert first.origin in ("model", "random")
+    assert {proposal.origin for proposal in again} == {"mutation"}
+
+
+@BOTH
+def test_a_model_is_made_when_there_are_new_results_alone(kind: type[ExpectedImprovement]) -> None:
+    strategy = told(kind)
+    model = strategy.model()
+    assert strategy.model() is model
+    strategy.on_learned()
+    assert strategy.model() is not model
