@@ -161,7 +161,7 @@ def test_a_lost_trial_is_let_go_and_a_failure_is_the_worst() -> None:
     assert lost not in strategy.members
     assert not strategy.underway
     trials = sorted(strategy.members)
-    scores = dict(zip(trials, strategy.scores(trials, 0), strict=True))
+    scores = dict(zip(trials, strategy.targets(trials, 0), strict=True))
     assert scores[failed] == min(scores.values())
     assert failed not in strategy.best_first(trials)[:20]
 
@@ -172,7 +172,7 @@ def test_what_is_outside_a_limit_ranks_below_by_how_far() -> None:
     for trial, (value, latency) in enumerate([(0.9, 4.0), (0.5, 1.0), (0.99, 3.0)], start=1):
         strategy.tell(Finished(trial, "completed", measured(accuracy=value, latency=latency)))
     assert strategy.best_first([1, 2, 3]) == [2, 3, 1]
-    second, third, first = strategy.scores([2, 3, 1], 0)
+    second, third, first = strategy.targets([2, 3, 1], 0)
     assert second > third > first
 
 

@@ -47,12 +47,21 @@ def test_the_kernel_is_one(space: object) -> None:
     assert np.linalg.eigvalsh(covariance).min() > -1e-8
 
 
-def test_inactive_values_are_equal_to_each_other_and_as_far_from_all_others() -> None:
-    rows = Rows(np.zeros((4, 0), dtype=np.int64), np.array([[np.nan], [np.nan], [0.0], [1.0]]))
-    covariance = Kernel(np.array([1.0]), 0.1).covariance(rows, rows)
-    assert covariance[0, 1] == 1.0
-    assert covariance[0, 2] == pytest.approx(covariance[0, 3])
-    assert covariance[2, 3] == pytest.approx(covariance[0, 2])
+def test_an_inactive_number_is_half_as_far_from_all_as_the_ends_are_from_each_other() -> None:
+    rows = Rows(np.zeros((5, 0), dtype=np.int64), np.array([[np.nan], [np.nan], [0.0], [1.0], [0.3]]))
+    squares = gaussian._differences(rows)[0]
+    assert squares[0].tolist() == pytest.approx([0.0, 0.0, 0.25, 0.25, 0.25])
+    assert squares[2, 3] == pytest.approx(1.0)
+
+
+def test_an_inactive_category_is_half_as_far_from_all_as_two_values_are() -> None:
+    rows = Rows(np.array([[-1], [-1], [0], [4]]), np.zeros((4, 0)))
+    differences = gaussian._differences(rows)[0]
+    assert differences[0].tolist() == [0.0, 0.0, 0.5, 0.5]
+    assert differences[2, 3] == 1.0
+    covariance = Kernel(np.array([2.0]), 0.1).covariance(rows, rows)
+    assert covariance[0, 2] == pytest.approx(np.exp(-1.0))
+    assert covariance[2, 3] == pytest.approx(np.exp(-2.0))
 
 
 def test_the_gradient_of_the_likelihood_is_its_slope() -> None:

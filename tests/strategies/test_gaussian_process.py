@@ -98,7 +98,7 @@ def test_a_lost_trial_is_let_go_and_a_failure_is_the_worst() -> None:
     strategy.tell(Failed(failed, "diverged", "scripted"))
     assert lost not in strategy.members
     assert not strategy.underway
-    targets = strategy.scores(sorted(strategy.members), 0)
+    targets = strategy.targets(sorted(strategy.members), 0)
     assert targets[sorted(strategy.members).index(failed)] == min(targets)
 
 
@@ -119,8 +119,8 @@ def test_further_training_ranks_above() -> None:
     worst = strategy.best_first(sorted(strategy.members))[-1]
     strategy.on_promoted(worst, Fidelity(3, trunk=True), Finished(99, "completed", measured(accuracy=0.1)))
     assert strategy.best_first(sorted(strategy.members))[0] == worst
-    targets = dict(zip(sorted(strategy.members), strategy.scores(sorted(strategy.members), 0), strict=True))
-    assert max(targets, key=lambda trial: targets[trial]) == worst
+    targets = dict(zip(sorted(strategy.members), strategy.targets(sorted(strategy.members), 0), strict=True))
+    assert targets[worst] == max(targets.values())
 
 
 # -- toys with a known optimum -----------------------------------------------------------------------------------------

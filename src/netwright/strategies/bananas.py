@@ -6,10 +6,10 @@ hundred new mutations of the best network are drawn; for each one value is drawn
 itself (independent Thompson sampling), and the highest draws are proposed.
 
 Where this deviates: the networks see decisions, sizes and numbers of paths beside which paths there are (`vectors.py`),
-and learn normal scores of ranks (`surrogate.py`), by fewer and wider layers. A mutation changes one decision; where the
-best has fewer than a hundred new ones, those of the next best follow. Workers do not wait for a round to end: they take
-the next highest draws. Of several objectives each proposal follows a random scalarisation (ParEGO). A space without
-layers is searched by its decisions alone.
+and learn values in units of what random candidates spread (`targets.py`), by fewer and wider layers. A mutation changes
+one decision; where the best has fewer than a hundred new ones, those of the next best follow. Workers do not wait for a
+round to end: they take the next highest draws. Of several objectives each proposal follows a random scalarisation
+(ParEGO). A space without layers is searched by its decisions alone.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Bananas(Surrogate):
         kept = sorted(some(order, MOST_MODELLED, self.seed))
         feasible = self.feasible(kept)
         axes: list[list[float] | Known] = [
-            Known(self, index, feasible) if feasible and self.known(index) else self.scores(kept, index)
+            Known(self, index, feasible) if feasible and self.known(index) else self.targets(kept, index)
             for index in range(len(self.goal.objectives) if feasible else 1)
         ]
         number = 0 if self._round is None else self._round.number + 1

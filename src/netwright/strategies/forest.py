@@ -6,9 +6,9 @@ arXiv 2109.09831. The trees disagree where little is known: their mean is the pr
 next is what is expected to improve most; a fifth of the proposals is random, whatever the model believes.
 
 Where this deviates: the start is random, not a Sobol design. Trees see the built network beside the decisions
-(`vectors.py`), and normal scores of ranks in place of logarithms of costs (`surrogate.py`). New results join the leaves
-at once, and new trees are grown whenever there are some more. The acquisition is maximised by generations of mutations
-(`improvement.py`), since a candidate costs more to build than to score.
+(`vectors.py`), and values in units of what random candidates spread in place of logarithms of costs (`targets.py`).
+New results join the leaves at once, and new trees are grown whenever there are some more. The acquisition is maximised
+by generations of mutations (`improvement.py`), since a candidate costs more to build than to score.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class ForestSearch(ExpectedImprovement):
 
         from netwright.strategies.models.trees import Forest, grow
 
-        targets = self.scores(trials[:count], index)
+        targets = self.targets(trials[:count], index)
         data = (trials[:count], targets)
         if index not in self._grown or self._grown[index][0] != data:
             seed = derive(self.seed, self.name, "trees", index, count)
             self._grown[index] = (data, grow(rows[:count], np.array(targets), trees=TREES, seed=seed))
-        return Forest.of(self._grown[index][1], rows, np.array(self.scores(trials, index)))
+        return Forest.of(self._grown[index][1], rows, np.array(self.targets(trials, index)))

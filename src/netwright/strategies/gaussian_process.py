@@ -4,7 +4,7 @@ Jones, Schonlau, Welch, "Efficient Global Optimization of Expensive Black-Box Fu
 Kandasamy et al., "Neural Architecture Search with Bayesian Optimisation and Optimal Transport", NeurIPS 2018,
 arXiv 1802.07191, but with a kernel over decisions (`models/gaussian.py`) in place of a distance of graphs.
 
-What is modelled stands in `surrogate.py`: the normal scores of ranks; how the most promising is found in `improvement.py`.
+What is modelled stands in `targets.py`; how the most promising is found in `improvement.py`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class GaussianProcessSearch(ExpectedImprovement):
         from netwright.strategies.models.gaussian import GaussianProcess
 
         rows = self._columns.rows(names, [self._features[trial] for trial in kept])
-        return GaussianProcess(rows, np.array(self.scores(kept, index)), self._kernel(index, kept, names))
+        return GaussianProcess(rows, np.array(self.targets(kept, index)), self._kernel(index, kept, names))
 
     def _kernel(self, index: int, kept: Sequence[TrialId], names: Sequence[str]) -> Kernel:
         """Fitted to the first results by trial, as many of them as are a multiple of `REFIT`."""
@@ -81,7 +81,7 @@ class GaussianProcessSearch(ExpectedImprovement):
 
         earliest = kept[: len(kept) // REFIT * REFIT]
         chosen = sorted(some(self.best_first(earliest), MOST_FITTED, self.seed))
-        targets = self.scores(chosen, index)
+        targets = self.targets(chosen, index)
         data = (chosen, targets, list(names))
         if index not in self._fitted or self._fitted[index][0] != data:
             rows = self._columns.rows(names, [self._features[trial] for trial in chosen])

@@ -1,16 +1,15 @@
 """What strategies share that fit a model to results: the results, their order, and numbers that a model is fitted to.
 
-Modelled are the normal scores of ranks, so that neither the scale of an objective nor the worst networks matter;
-candidates outside a limit rank below all others, by how far, failures last, and what was trained further ranks above
-what was not. Parameters and MACs are computed, not modelled, where there are several objectives.
+Modelled are values in units of what random candidates spread (`targets.py`); candidates outside a limit rank below all
+others, by how far, failures last, and what was trained further ranks above what was not. Parameters and MACs are
+computed, not modelled, where there are several objectives.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from statistics import NormalDist, fmean, pstdev
+from statistics import fmean, pstdev
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
@@ -24,6 +23,7 @@ from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.population import FAILED, Member, Result, result_of, spread_scale
 from netwright.strategies.ranking import best_first
+from netwright.strategies.targets import Reading, targets
 
 MOST_REMEMBERED = 2_000
 """Beyond so many results half of them are forgotten, which bounds the cost of an ask: see `some` for which."""
@@ -41,6 +41,7 @@ class Surrogate(Drawing):
         super().__init__(space, goal, seed=seed, costs=costs)
         self.members: dict[TrialId, Member] = {}
         self.underway: dict[TrialId, Candidate] = {}
+        self.at_random: set[TrialId] = set()
 
     @abstractmethod
     def on_learned(self) -> None:
@@ -52,6 +53,8 @@ class Surrogate(Drawing):
         """Keep the candidate until its result comes."""
         if not repeated:
             self.underway[trial] = proposal.candidate
+            if proposal.origin == "random":
+                self.at_random.add(trial)
 
     def on_finished(self, event: Finished) -> None:
         """One more result."""
@@ -76,6 +79,7 @@ class Surrogate(Drawing):
         if len(self.members) > MOST_REMEMBERED:
             kept = some(self.best_first(sorted(self.members)), MOST_REMEMBERED // 2, self.seed)
             self.members = {trial: self.members[trial] for trial in sorted(kept)}
+            self.at_random &= self.members.keys() | self.underway.keys()
         self.on_learned()
 
     # -- results as numbers ----------------------------------------------------------------------------------------
@@ -97,17 +101,20 @@ class Surrogate(Drawing):
             order += [rung[i] for i in best_first([results[trial][1] for trial in rung])]
         return sorted(order, key=lambda trial: results[trial][1].violation)
 
-    def scores(self, trials: Sequence[TrialId], index: int) -> list[float]:
-        """The normal scores of the ranks by objective `index`, larger is better; equal results have equal ones."""
-        standings = [_standing(self.members[trial], index) for trial in trials]
-        found: dict[tuple[float, ...], float] = {}
-        below = 0
-        for standing, equal in groupby(sorted(standings)):
-            count = len(list(equal))
-            rank = below + (count + 1) / 2
-            found[standing] = -NormalDist().inv_cdf((rank - 0.375) / (len(trials) + 0.25))
-            below += count
-        return [found[standing] for standing in standings]
+    def targets(self, trials: Sequence[TrialId], index: int) -> list[float]:
+        """Objective `index` of these trials as a model is fitted to it, larger is better: see `targets.py`."""
+        return targets([self._reading(trial, index) for trial in trials])
+
+    def _reading(self, trial: TrialId, index: int) -> Reading:
+        results = self.members[trial].results
+        epochs, result = latest(self.members[trial])
+        if result.violation > 0:
+            return Reading(0.0, 0.0, epochs, result.violation, random=False)
+        first = results[min(results)]
+        value = -result.spread[index]
+        return Reading(
+            value, -first.spread[index] if first.violation == 0 else value, epochs, 0.0, trial in self.at_random
+        )
 
     def known(self, index: int) -> bool:
         """Whether objective `index` is computed for every candidate instead of being modelled."""
@@ -155,9 +162,3 @@ def some(order: Sequence[TrialId], most: int, seed: int) -> list[TrialId]:
         return list(order)
     rest = sorted(order[most // 2 :], key=lambda trial: derive(seed, "kept", trial))
     return [*order[: most // 2], *rest[: most - most // 2]]
-
-
-def _standing(member: Member, index: int) -> tuple[float, ...]:
-    """What members are ranked by for one objective: how far outside the limits, how far trained, how good."""
-    epochs, result = latest(member)
-    return (0.0, -epochs, result.costs[index]) if result.violation == 0 else (result.violation, 0, 0.0)

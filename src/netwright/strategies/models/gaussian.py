@@ -1,9 +1,9 @@
 """A Gaussian process over rows of categories and numbers, any of which may be inactive. Exact, for some hundred rows.
 
 Rasmussen, Williams, "Gaussian Processes for Machine Learning", MIT Press 2006, chapters 2 and 5. The kernel is
-exp(-sum_d w_d [x_d != y_d]) over categories times Matérn 5/2 over numbers, one weight a column. An inactive category
-is one more category; an inactive number is as far from every active one as the ends of the range are from each other
-(after Swersky et al., "Raiders of the Lost Architecture", arXiv 1409.4011).
+exp(-sum_d w_d [x_d != y_d]) over categories times Matérn 5/2 over numbers, one weight a column. What is inactive lies
+in the middle of its column, half as far from every value as the farthest values are from each other (after Swersky et
+al., "Raiders of the Lost Architecture", arXiv 1409.4011): that a decision is missing is said by the one that it hangs on.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Kernel:
         split = a.categories.shape[1]
         exponent = np.zeros((len(a), len(b)))
         for column, weight in enumerate(self.weights[:split]):
-            exponent += weight * (a.categories[:, column, None] != b.categories[None, :, column])
+            exponent += weight * _inequality(a.categories[:, column], b.categories[:, column])
         squares = np.zeros((len(a), len(b)))
         for column, weight in enumerate(self.weights[split:]):
             squares += weight * _squared_distance(a.numbers[:, column], b.numbers[:, column])
@@ -130,19 +130,24 @@ def _negative_log_likelihood(differences: Array, split: int, targets: Array, val
 
 
 def _differences(rows: Rows) -> Array:
-    """(columns, rows, rows): 0 or 1 between categories, squared distances between numbers."""
+    """(columns, rows, rows): from 0 to 1 between categories, squared distances between numbers."""
     codes, numbers = rows.categories, rows.numbers
-    unequal = [(column[:, None] != column[None, :]).astype(float) for column in codes.T]
+    unequal = [_inequality(column, column) for column in codes.T]
     squares = [_squared_distance(column, column) for column in numbers.T]
     return np.array(unequal + squares).reshape(rows.columns, len(rows), len(rows))
 
 
+def _inequality(a: NDArray[np.int64], b: NDArray[np.int64]) -> Array:
+    """(a, b): 0 where equal, 1 between two values, 1/2 between a value and the inactive (the hub of a star)."""
+    unequal = a[:, None] != b[None, :]
+    return np.where((a == -1)[:, None] | (b == -1)[None, :], 0.5, 1.0) * unequal  # type: ignore[no-any-return]
+
+
 def _squared_distance(a: Array, b: Array) -> Array:
-    """(a, b) on a sixth of a circle around the point of the inactive, so that it is 1 from all, and so are the ends."""
+    """(a, b) on half a circle of diameter 1 around the point of the inactive, so that it is 1/2 from all."""
     inactive = np.isnan(a)[:, None], np.isnan(b)[None, :]
-    arc = np.pi / 3 * np.abs(np.nan_to_num(a)[:, None] - np.nan_to_num(b)[None, :])
-    distance = (2.0 * np.sin(arc / 2.0)) ** 2
-    return np.where(inactive[0] & inactive[1], 0.0, np.where(inactive[0] | inactive[1], 1.0, distance))
+    distance = np.sin(np.pi / 2 * np.abs(np.nan_to_num(a)[:, None] - np.nan_to_num(b)[None, :]))
+    return np.where(inactive[0] & inactive[1], 0.0, np.where(inactive[0] | inactive[1], 0.25, distance**2))
 
 
 def _matern(squares: Array) -> tuple[Array, Array]:
