@@ -39,7 +39,8 @@ def draw(
 ) -> Markup:
     """One picture. `others` are all names that may stand behind, so that each has its dashes in every picture; `along`
     is the title of the axis below, and what is less than `lowest` is drawn there."""
-    highest = max(float(curves.mean(axis=0).max()) for panel in panels for curves in panel.behind.values())
+    drawn = [curves for panel in panels for curves in (panel.regret, *panel.behind.values()) if len(curves)]
+    highest = max((float(curves.mean(axis=0).max()) for curves in drawn), default=1.0)
     y = Scale("log", lowest, highest, FOOT, TOP)
     width = (RIGHT - LEFT - GAP * (len(panels) - 1)) / len(panels)
     dashes = dict(zip(others, DASHES, strict=False))
@@ -56,8 +57,8 @@ def draw(
         )
     return sheet(
         f"{strategy}: mean regret over {along}, {said}",
-        f"Mean regret of {strategy} with a band of one standard error over {along}, on {' and '.join(p.name for p in panels)}; "
-        f"thin grey lines behind it are {', '.join(names)}. {said}.",
+        f"Mean regret of {strategy} over {along}, with a band of one standard error, on "
+        f"{' and '.join(panel.name for panel in panels)}; behind it, thin and grey, {', '.join(names)}.",
         _keys(strategy, {name: dashes[name] for name in names}),
         *parts,
         text(LEFT, FOOT + 35, said if said == UNKNOWN else f"mean of {said}, ± standard error", "small"),

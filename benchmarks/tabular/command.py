@@ -108,13 +108,15 @@ def compare(benchmark: Benchmark, description: str | None) -> None:
             picture = plot_regret(title, curves, benchmark.lowest)
             (given.plot / f"{benchmark.name}_{data}.svg").write_text(picture + "\n", "utf-8")
     if benchmark.on_pages and given.pages:
-        draw_pages(benchmark, given.pages, names, [kept.runs[key] for key in wanted])
+        runs = [run for run in kept.runs.values() if run.queries == given.queries and run.seed < given.seeds]
+        draw_pages(benchmark, given.pages, names, runs)
     print_time(kept, wanted)
 
 
 def draw_pages(benchmark: Benchmark, folder: Path, names: Sequence[str], runs: Sequence[Run]) -> None:
-    """The curves of those strategies that have a page; of one that has no run the picture says so."""
+    """The curves of those strategies that have a page; where one has no run its picture says so."""
     curves = {data: by_strategy(run for run in runs if run.data == data) for data in benchmark.on_pages}
+    curves = {data: found for data, found in curves.items() if found}
     paged = [name for name in names if name in STRATEGIES and name not in benchmark.not_told_apart]
     write_pages(folder, paged, curves, benchmark.data, benchmark.lowest)
 

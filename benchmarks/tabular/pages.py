@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.page import Panel, draw
 
-from .summary import BySeed
+from .summary import BySeed, Curve
 
 YARDSTICKS = {"random": "random search", "local-search": "local search", "optuna-tpe": "Optuna's TPE"}
 """Who stands behind every strategy but itself, and what it is called."""
@@ -38,10 +38,13 @@ def write_pages(
 
 def _panel(name: str, strategy: str, found: Mapping[str, BySeed]) -> Panel:
     behind = {
-        called: np.array(list(found[other].values()))
-        for other, called in YARDSTICKS.items()
-        if other != strategy and other in found
+        called: _stacked(found[other]) for other, called in YARDSTICKS.items() if other != strategy and other in found
     }
-    queries = len(next(iter(behind.values()))[0])
-    regret = np.array(list(found.get(strategy, {}).values())).reshape(-1, queries)
+    queries = len(next(curve for seeds in found.values() for curve in seeds.values()))
+    regret = _stacked(found[strategy]) if strategy in found else np.empty((0, queries))
     return Panel(name, np.arange(1, queries + 1, dtype=np.float64), regret, behind)
+
+
+def _stacked(seeds: BySeed) -> Curve:
+    """(seeds, queries), by seed, whatever the order in which they were run."""
+    return np.array([seeds[seed] for seed in sorted(seeds)])

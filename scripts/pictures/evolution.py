@@ -92,7 +92,7 @@ def population_training() -> Markup:
         text(24, 24, "rate", "small"),
         text(x(4) + 10, y(0.045), "× ends, and goes on from the best:", "gone-text"),
         text(x(4) + 10, y(0.045) + 17, "its weights, 0.8 or 1.2 times its rate", "small"),
-        text(560, 218, "intervals", "small", "end"),
+        text(24, 203, "interval", "small"),
     )
 
 

@@ -34,7 +34,7 @@ def _curves() -> list[np.ndarray]:
 def _median() -> list[Markup]:
     others = _curves()
     rng = np.random.default_rng(4)
-    weak = 0.655 - 0.56 * EPOCHS**-1.7 + rng.normal(0, 0.008, 30)
+    weak = 0.62 - 0.5 * EPOCHS**-0.5 + rng.normal(0, 0.008, 30)
     whole = [Curve(tuple(EPOCHS.tolist()), tuple(curve.tolist()), 30) for curve in others]
     rule = MedianRule()
     end = next(n for n in range(1, 31) if rule(Curve(tuple(range(1, n + 1)), tuple(weak[:n].tolist()), 30), whole))
@@ -54,8 +54,8 @@ def _median() -> list[Markup]:
         path([(x(n), y(value)) for n, value in enumerate(medians, start=first)], "promise-line dash"),
         path(points(weak[:end]), "next-line"),
         gone(x(end), y(float(weak[end - 1]))),
-        text(x(end), y(float(weak[end - 1])) + 26, "ended here", "gone-text", "middle"),
-        text(296, 150, "median of the others' means", "promise-text", "end"),
+        text(x(end) + 12, y(float(weak[end - 1])) + 26, "ended here", "gone-text"),
+        text(296, 130, "median of the others' means", "promise-text", "end"),
         text(296, 206, "epochs", "small", "end"),
     ]
 
