@@ -57,8 +57,8 @@ def draw(
         )
     return sheet(
         f"{strategy}: mean regret over {along}, {said}",
-        f"Mean regret of {strategy} over {along}, with a band of one standard error, on "
-        f"{' and '.join(panel.name for panel in panels)}; behind it, thin and grey, {', '.join(names)}.",
+        f"Mean regret of {strategy} over {along}, with a band of one standard error ({', '.join(p.name for p in panels)}); "
+        f"behind it, thin and grey: {', '.join(names)}.",
         _keys(strategy, {name: dashes[name] for name in names}),
         *parts,
         text(LEFT, FOOT + 35, said if said == UNKNOWN else f"mean of {said}, ± standard error", "small"),
@@ -81,7 +81,7 @@ def _keys(strategy: str, dashes: Mapping[str, str]) -> Markup:
     """Who is who, above the panels."""
     parts = [line(12, 22, 36, 22, "best-line"), text(44, 26, strategy, "best-text")]
     at = RIGHT
-    for name, dash in reversed(dashes.items()):
+    for name, dash in reversed(list(dashes.items())):
         at -= 7.3 * len(name)
         parts.append(text(at, 26, name, "small"))
         parts.append(line(at - 32, 22, at - 6, 22, f"other-line thin{dash}"))

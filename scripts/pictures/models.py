@@ -29,7 +29,8 @@ def toy(x: Array) -> Array:
     """A quality of one decision, of mean 0 and variance about 1 over `SEEN`."""
     wave = 0.9 * np.sin(9.0 * x + 0.4) + 1.2 * x
     seen = 0.9 * np.sin(9.0 * SEEN + 0.4) + 1.2 * SEEN
-    return (wave - seen.mean()) / seen.std()
+    scaled: Array = (wave - seen.mean()) / seen.std()
+    return scaled
 
 
 def gaussian_process() -> Markup:
