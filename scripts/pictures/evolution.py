@@ -26,7 +26,7 @@ def regularized_evolution() -> Markup:
         arrow([(xs[0] - 14, FOOT - 37), (46, FOOT - 37)], "arrow"),
         gone(34, FOOT - 37),
         text(24, FOOT - 56, "leaves", "gone-text"),
-        _child(xs[parent], 584),
+        _child(xs[parent], QUALITIES[parent], 584),
         text(584, 22, "a child: one decision changed", "next-text", "end"),
         text(xs[0], FOOT + 19, "oldest", "small", "middle"),
         text(xs[9], FOOT + 19, "youngest", "small", "middle"),
@@ -45,7 +45,7 @@ def tournament_evolution() -> Markup:
         _members(xs, parent, pair, leaving=loser),
         gone(xs[loser], FOOT - QUALITIES[loser] - 14),
         text(xs[loser] + 14, FOOT - QUALITIES[loser] - 26, "the worse leaves", "gone-text"),
-        _child(xs[parent], 584),
+        _child(xs[parent], QUALITIES[parent], 584),
         text(584, 22, "the better has a child", "next-text", "end"),
         text((xs[2] + xs[6]) / 2, 188, "two are drawn", "chance-text", "middle"),
     )
@@ -62,11 +62,9 @@ def _members(xs: list[int], parent: int, sample: tuple[int, ...], leaving: int) 
     return join(parts)
 
 
-def _child(parent: float, x: float) -> Markup:
+def _child(parent: float, height: float, x: float) -> Markup:
     """An arrow from the parent over the others to the child that joins."""
-    top = FOOT - max(QUALITIES) - 4
-    start = FOOT - QUALITIES[5] - 6 if parent > 300 else top
-    over = [(parent, start), (parent + 20, 24), (x - 10, 14), (x, FOOT - 40)]
+    over = [(parent, FOOT - height - 6), (parent + 20, 24), (x - 10, 14), (x, FOOT - 40)]
     return join([arrow(over, "next-line", "next"), proposed(x, FOOT - 26, 9)])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from netwright.reports.axes import Scale, line, path
 from netwright.reports.markup import Markup, join
-from netwright.stoppers import Curve, MedianRule, PowerLaw, _fit
+from netwright.stoppers import Curve, MedianRule, PowerLaw
 from scripts.pictures.marks import Point, gone, text
 from scripts.pictures.sheet import sheet
 
@@ -67,8 +67,8 @@ def _power_law() -> list[Markup]:
     whole = [Curve(tuple(EPOCHS.tolist()), tuple(curve.tolist()), 30) for curve in others]
     rule = PowerLaw()
     end = next(n for n in range(5, 31) if rule(Curve(tuple(range(1, n + 1)), tuple(weak[:n].tolist()), 30), whole))
-    bound, _ = rule.extrapolate(Curve(tuple(range(1, end + 1)), tuple(weak[:end].tolist()), 30))
-    ahead = [float(_fit(np.arange(1.0, end + 1), weak[None, :end], 1.0, n)[1][0]) for n in range(end, 31)]
+    so_far = tuple(range(1, end + 1)), tuple(weak[:end].tolist())
+    bounds = [(n, rule.extrapolate(Curve(*so_far, n))[0]) for n in range(end + 1, 31)]
     incumbent = max(float(curve[-1]) for curve in others)
     x, y = Scale("linear", 1, 30, 344, 616), Scale("linear", 0.1, 0.95, 188, 34)
     best = [(x(n), y(float(v))) for n, v in enumerate(others[0], start=1)]
@@ -77,13 +77,11 @@ def _power_law() -> list[Markup]:
         line(344, 188, 616, 188, "base"),
         path(best, "best-line"),
         line(x(end), y(incumbent), 616, y(incumbent), "best-line dash thin"),
-        path([(x(n), y(value)) for n, value in enumerate(ahead, start=end)], "belief-line dash"),
-        line(616, y(ahead[-1]), 616, y(bound), "belief-line"),
-        line(610, y(bound), 622, y(bound), "belief-line"),
+        path([(x(n), y(value)) for n, value in bounds], "belief-line dash"),
         path([(x(n), y(float(v))) for n, v in enumerate(weak[:end], start=1)], "next-line"),
         gone(x(end), y(float(weak[end - 1]))),
         text(x(end) + 2, y(float(weak[end - 1])) + 46, "ended here", "gone-text"),
         text(616, y(incumbent) - 8, "best end of the others", "best-text", "end"),
-        text(616, y(ahead[-1]) + 22, "where it would end", "belief-text", "end"),
+        text(616, y(bounds[-1][1]) + 38, "where it would end, at most", "belief-text", "end"),
         text(616, 206, "epochs", "small", "end"),
     ]
