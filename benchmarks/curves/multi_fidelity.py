@@ -1,7 +1,7 @@
 """Successive halving against training everything in full: virtual time to a good network, on recorded networks.
 
     python benchmarks/curves/multi_fidelity.py [--strategies NAME ...] [--schedulers NAME ...] [--seeds 30]
-                                               [--workers 8] [--within 0.5] [--plot FOLDER]
+                                               [--workers 8] [--within 0.5] [--plot FOLDER] [--pages FOLDER]
 
 Every strategy searches the same record twice or more: with full trainings, and under each scheduler. Workers are
 asynchronous and take the recorded seconds. What is counted stands in README.md beside this file.
@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from common import arguments, print_table
-
-from curves.clock import FULL, Search, exhaustive, make, schedulers, search
-from curves.grid import RUNGS, Kept, grid, name_of
-from curves.picture import plot_curves, plot_regret
-from curves.recorded import RECORD, Record, read
-from curves.summary import Ratio, crossings, fidelity, ratio, regret_over_time, rung_fidelity, times
+from benchmarks.common import arguments, print_table
+from benchmarks.curves import pages
+from benchmarks.curves.clock import FULL, Search, exhaustive, make, schedulers, search
+from benchmarks.curves.grid import RUNGS, Kept, grid, name_of
+from benchmarks.curves.picture import plot_curves, plot_regret
+from benchmarks.curves.recorded import RECORD, Record, read
+from benchmarks.curves.summary import Floats, Ratio, crossings, fidelity, ratio, regret_over_time, rung_fidelity, times
 from netwright.strategies import STRATEGIES
 
 DEFAULT = ("random", "regularized-evolution", "tpe", "gaussian-process", "nsga2")
@@ -37,15 +37,21 @@ Searches = Mapping[tuple[str, str], Sequence[Search]]
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--record", type=Path, default=RECORD)
-    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(DEFAULT), metavar="NAME")
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, metavar="NAME")
     parser.add_argument("--schedulers", nargs="+", choices=schedulers(), default=list(schedulers()), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--within", type=float, default=0.5, help="points of accuracy from the best (default: 0.5)")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the pictures here")
+    parser.add_argument("--pages", type=Path, metavar="FOLDER", help="write the curves of the strategies' pages here")
     given = parser.parse_args()
+    given.strategies = given.strategies or list(pages.STRATEGIES if given.pages else DEFAULT)
     if given.quick:
-        given.seeds, given.strategies = 2, ["random"]
+        given.seeds, given.strategies = 2, list(pages.STRATEGIES if given.pages else ["random"])
+    if given.pages and (
+        missing := set(pages.STRATEGIES) - set(given.strategies) | set(schedulers()) - set(given.schedulers)
+    ):
+        parser.error(f"--pages shows {', '.join(sorted(missing))}, too: leave out --strategies and --schedulers")
 
     space = Kept(grid())
     record = read(given.record, RUNGS, map(name_of, space.enumerate()))
@@ -67,8 +73,12 @@ def main() -> None:
             ]
             print(f"{strategy} {scheduler}: done", file=sys.stderr)
     print_times(found, given.within, given.seeds)
+    at = np.linspace(0, horizon / 2, QUARTERS)
+    regrets = regret_of(record, found, at)
     if given.plot:
-        draw(given.plot, record, found, horizon)
+        draw(given.plot, record, at, regrets)
+    if given.pages:
+        pages.write_pages(given.pages, at, regrets)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -134,19 +144,22 @@ def _ratio(found: Ratio) -> str:
 # -- pictures ----------------------------------------------------------------------------------------------------------
 
 
-def draw(folder: Path, record: Record, found: Searches, horizon: float) -> None:
+def regret_of(record: Record, found: Searches, at: Floats) -> dict[tuple[str, str], Floats]:
+    """Regret of the incumbent at these times: (seeds, times) by strategy and scheduler."""
+    worst = 100 * (record.best - min(network.truth for network in record.networks.values()))
+    return {
+        key: np.array([regret_over_time(one.steps, at, worst) for one in searches]) for key, searches in found.items()
+    }
+
+
+def draw(folder: Path, record: Record, at: Floats, regrets: Mapping[tuple[str, str], Floats]) -> None:
     """Write the pictures: curves of the record, and the mean regret over virtual time."""
     folder.mkdir(parents=True, exist_ok=True)
     curves = [[value for rung in network.rungs for value in rung.curve] for network in record.networks.values()]
     whole = [curve for curve in curves if len(curve) == record.epochs[-1]]
     picture = plot_curves(f"validation accuracy on the trunk, {len(whole)} networks, in percent", record.epochs, whole)
     (folder / "curves.svg").write_text(picture + "\n", "utf-8")
-    at = np.linspace(0, horizon / 2, QUARTERS)
-    worst = 100 * (record.best - min(network.truth for network in record.networks.values()))
-    means = {
-        key: np.mean([regret_over_time(one.steps, at, worst) for one in searches], axis=0)
-        for key, searches in found.items()
-    }
+    means = {key: values.mean(axis=0) for key, values in regrets.items()}
     picture = plot_regret("mean regret of the incumbent in points of accuracy", at, means)
     (folder / "multi_fidelity.svg").write_text(picture + "\n", "utf-8")
 

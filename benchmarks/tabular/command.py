@@ -22,6 +22,7 @@ from netwright.strategies import STRATEGIES, SearchSpace
 
 from .curves import plot_regret
 from .kept import Kept, Key
+from .pages import write_pages
 from .search import Peer, Run, make
 from .summary import BySeed, by_strategy, common_seeds, mean_ranks, paired, reached, regret_at
 
@@ -33,7 +34,8 @@ class Benchmark:
     `data` are the data sets: name, and what it is called. `heading(data)` stands over the tables of one. `figure` is
     what the curves show, in points. `goals(data)` are figures whose first query is looked for, by the name of their
     column. `variants` run beside the defaults; `quick` is the data set of a smoke test. `reference(data)` are rows that
-    were measured elsewhere, with a column for each checkpoint.
+    were measured elsewhere, with a column for each checkpoint. `on_pages` are the data sets that the strategies' pages
+    show, where they show this benchmark, and `not_told_apart` the strategies about which it says nothing there.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Benchmark:
     lowest: float
     variants: Sequence[str] = ()
     reference: Callable[[str], Sequence[Sequence[object]]] = field(default=lambda data: ())
+    on_pages: Sequence[str] = ()
+    not_told_apart: Sequence[str] = ()
 
 
 def compare(benchmark: Benchmark, description: str | None) -> None:
@@ -65,6 +69,8 @@ def compare(benchmark: Benchmark, description: str | None) -> None:
     parser.add_argument("--against", metavar="NAME", help="compare this one with each other (default: auto)")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the mean curves, one SVG a data set")
+    if benchmark.on_pages:
+        parser.add_argument("--pages", type=Path, metavar="FOLDER", help="write the curves of the strategies' pages")
     parser.add_argument("--kept", action="store_true", help="run nothing: the tables of the searches that are kept")
     given = parser.parse_args()
     if given.quick:
@@ -101,7 +107,18 @@ def compare(benchmark: Benchmark, description: str | None) -> None:
             title = f"{benchmark.data[data]}: mean {benchmark.figure}, {given.seeds} seeds"
             picture = plot_regret(title, curves, benchmark.lowest)
             (given.plot / f"{benchmark.name}_{data}.svg").write_text(picture + "\n", "utf-8")
+    if benchmark.on_pages and given.pages:
+        runs = [run for run in kept.runs.values() if run.queries == given.queries and run.seed < given.seeds]
+        draw_pages(benchmark, given.pages, names, runs)
     print_time(kept, wanted)
+
+
+def draw_pages(benchmark: Benchmark, folder: Path, names: Sequence[str], runs: Sequence[Run]) -> None:
+    """The curves of those strategies that have a page; where one has no run its picture says so."""
+    curves = {data: by_strategy(run for run in runs if run.data == data) for data in benchmark.on_pages}
+    curves = {data: found for data, found in curves.items() if found}
+    paged = [name for name in names if name in STRATEGIES and name not in benchmark.not_told_apart]
+    write_pages(folder, paged, curves, benchmark.data, benchmark.lowest)
 
 
 def chosen(
