@@ -119,11 +119,8 @@ def open_run(
     data = open_data(settings, folder / "data", None if allow_changed else before.get("data"))
     space = make_space(data.task)
     about = {"data": data.fingerprint, "space": space.fingerprint}
-    if not allow_changed and before.get("space", space.fingerprint) != space.fingerprint:
-        raise RunChanged(
-            f"a run that goes on must keep its space, but {space.name} has changed since the run began. Restore it, "
-            "choose another --out, or add --allow-changed: then old and new trials stand side by side."
-        )
+    if not allow_changed:
+        _refuse_changed_space(space, before)
     blobs = _swept(folder, other=bool(before) and about != before)
     executor = _executor(settings, folder)
     stack.callback(executor.close)
@@ -146,6 +143,14 @@ def open_run(
     )
     _record(opened, latest, about)
     return opened
+
+
+def _refuse_changed_space(space: Space, before: Mapping[str, Any]) -> None:
+    if before.get("space", space.fingerprint) != space.fingerprint:
+        raise RunChanged(
+            f"a run that goes on must keep its space, but {space.name} has changed since the run began. Restore it, "
+            "choose another --out, or add --allow-changed: then old and new trials stand side by side."
+        )
 
 
 def _swept(folder: Path, *, other: bool) -> Blobs:
