@@ -37,6 +37,11 @@ def refused(done: Done, code: int, *words: str) -> None:
         (("search", "digits", "--trials", "0"), 2, "trials"),
         (("search", "digits", "--minutes", "-1"), 2, "minutes"),
         (("search", "digits", "--size", "huge"), 3, "huge"),
+        (("fidelity", "no-such-folder"), 3, "no-such-folder"),
+        (("fidelity", "digits", "--networks", "5"), 2, "at least 6"),
+        (("fidelity", "digits", "--space", "no-such-space"), 2, "no-such-space"),
+        (("fidelity", "digits", "--epochs", "0"), 2, "at least 1"),
+        (("fidelity", "digits", "--minutes", "0"), 2, "minutes"),
     ],
 )
 def test_what_does_not_fit_is_one_line(arguments: tuple[str, ...], code: int, word: str, tmp_path: Path) -> None:

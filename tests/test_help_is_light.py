@@ -40,7 +40,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
 
 
-@pytest.mark.parametrize("command", [["search"], ["data", "check"], ["status"]])
+@pytest.mark.parametrize("command", [["search"], ["fidelity"], ["data", "check"], ["status"]])
 def test_help_of_a_command_loads_nothing_heavy(command: list[str]) -> None:
     """Except pydantic, which typer itself imports to read the arguments of a command."""
     assert _loaded(*command) & HEAVY <= {"pydantic"}

@@ -46,6 +46,24 @@ Data = Annotated[
 Split = Annotated[Path | None, typer.Option(help="CSV of file and split (train, validation, test).")]
 Groups = Annotated[Path | None, typer.Option(help="CSV of file and group; a group stays on one side of the split.")]
 Size = Annotated[str | None, typer.Option(help="Size of the images for the network: 64, or 48x64 (height x width).")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="The run folder; made, or gone on with.")]
+Minutes = Annotated[float | None, typer.Option(help="Total time for this folder.  [default: 10]")]
+Epochs = Annotated[
+    int | None, typer.Option(help="Passes over the images in a full training.  [default: by data and budget]")
+]
+SpaceName = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE.py:NAME", help="What to search; see `netwright spaces`.  [default: chain]"),
+]
+Workers = Annotated[int | None, typer.Option(help="Trials at a time, one thread each.  [default: all cores]")]
+ExecutorName = Annotated[str | None, typer.Option(metavar="inline|local", help="Where trials run.  [default: local]")]
+Precision = Annotated[
+    str | None, typer.Option(metavar="auto|fp32|bf16", help="Arithmetic of the training.  [default: auto]")
+]
+Seed = Annotated[int | None, typer.Option(help="[default: 0]")]
+AllowChanged = Annotated[
+    bool, typer.Option("--allow-changed", help="Go on although data, space or objectives changed.")
+]
 
 
 def main() -> None:
@@ -67,26 +85,19 @@ def main() -> None:
 )
 def search(
     data: Data,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The run folder; made, or gone on with.")],
-    minutes: Annotated[float | None, typer.Option(help="Total time for this folder.  [default: 10]")] = None,
+    out: Out,
+    minutes: Minutes = None,
     trials: Annotated[int | None, typer.Option(help="Total number of search trials for this folder.")] = None,
     cpu_seconds: Annotated[float | None, typer.Option(help="Total CPU seconds of the workers.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the images in a full training.  [default: by data and budget]")
-    ] = None,
+    epochs: Epochs = None,
     strategy: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE.py:NAME", help="How to search; see `netwright strategies`.  [default: nsga2+halving]"
         ),
     ] = None,
-    space: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE.py:NAME", help="What to search; see `netwright spaces`.  [default: chain]"),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Trials at a time, one thread each.  [default: all cores]")
-    ] = None,
+    space: SpaceName = None,
+    workers: Workers = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME[:min|max]", help="Repeatable.  [default: accuracy, parameters]"),
@@ -108,27 +119,21 @@ def search(
             "fisher, grasp, parameters or macs. With --strategy training-free, the score to search by.",
         ),
     ] = None,
-    executor: Annotated[
-        str | None, typer.Option(metavar="inline|local", help="Where trials run.  [default: local]")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(metavar="auto|fp32|bf16", help="Arithmetic of the training.  [default: auto]")
-    ] = None,
+    executor: ExecutorName = None,
+    precision: Precision = None,
     stop: Annotated[
         str | None,
         typer.Option(
             metavar="none|median|power-law", help="End trainings early by their learning curves.  [default: none]"
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="[default: 0]")] = None,
+    seed: Seed = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; train nothing.")] = False,
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Children start from their parents' weights (evolution, nsga2).")
     ] = False,
     no_images: Annotated[bool, typer.Option("--no-images", help="Keep images out of the report.")] = False,
-    allow_changed: Annotated[
-        bool, typer.Option("--allow-changed", help="Go on although data, space or objectives changed.")
-    ] = False,
+    allow_changed: AllowChanged = False,
     as_json: Json = False,
 ) -> None:
     """Search for a network, train the best ones to the end, test and export the winner, and write the report."""
@@ -173,14 +178,62 @@ def search(
         raise typer.Exit(NO_NETWORK)
 
 
+@app.command(
+    epilog="Example: netwright fidelity photos/ --minutes 10 --out runs/photos-fidelity. Give it the --epochs, --minutes "
+    "and --workers of the search: they decide how long its trainings are. The same command on the same folder goes on."
+)
+def fidelity(
+    data: Data,
+    out: Out,
+    networks: Annotated[
+        int | None, typer.Option(help="Total number of random networks for this folder.  [default: 20]")
+    ] = None,
+    minutes: Minutes = None,
+    epochs: Epochs = None,
+    space: SpaceName = None,
+    workers: Workers = None,
+    split: Split = None,
+    groups: Groups = None,
+    size: Size = None,
+    executor: ExecutorName = None,
+    precision: Precision = None,
+    seed: Seed = None,
+    allow_changed: AllowChanged = False,
+    as_json: Json = False,
+) -> None:
+    """Find out whether a short training says anything about a long one, so whether successive halving can be trusted.
+
+    Trains random networks for as long as each rung of successive halving and in full, and compares their order.
+    """
+    from netwright.experiment.fidelity import fidelity_command
+    from netwright.experiment.settings import Settings
+
+    settings = Settings(
+        data=data,
+        minutes=minutes,
+        epochs=epochs,
+        space=space,
+        workers=workers,
+        size=size,
+        split=None if split is None else str(split),
+        groups=None if groups is None else str(groups),
+        executor=executor,
+        precision=precision,
+        seed=seed,
+    )
+    ended = fidelity_command(settings, out, networks=networks, allow_changed=allow_changed)
+    _finish(ended.outcome, as_json, lambda: ended.lines)
+    if ended.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
 @app.command(epilog="Example: netwright status runs/photos. Works while the search runs.")
 def status(run: RunFolder, as_json: Json = False) -> None:
-    """Say how far a search has come."""
-    from netwright.experiment.outcome import outcome
-    from netwright.experiment.words import status_lines
+    """Say how far a search, or a fidelity report, has come."""
+    from netwright.experiment.words import status_of
 
-    found = outcome(_existing_run(run))
-    _finish(found, as_json, lambda: status_lines(run))
+    found, lines = status_of(_existing_run(run))
+    _finish(found, as_json, lambda: lines)
 
 
 @app.command(epilog="Example: netwright report runs/photos. Works while the search runs.")

@@ -71,6 +71,7 @@ class Opened:
     stopwatch: Stopwatch
     facts: list[Noted]
     resumed: bool
+    purpose: str
 
     def fact(self, topic: str) -> Mapping[str, Any] | None:
         """The latest fact of a topic, or None."""
@@ -92,8 +93,9 @@ def open_run(
     make_space: SpaceMaker | None,
     allow_changed: bool,
     head_start: float,
+    purpose: str = "search",
 ) -> Opened:
-    """Open or make a run folder; `stack` closes what is opened.
+    """Open or make a run folder; `stack` closes what is opened. `purpose` is the command that it belongs to.
 
     `head_start` are seconds this driver had already used; what passes here, decoding above all, is added to them.
     Raises InputError for a folder of something else, RunLocked, RunChanged, RunVersion, RunCorrupt, StorageError,
@@ -107,6 +109,7 @@ def open_run(
     facts = [stored.event for stored in ledger.facts() if isinstance(stored.event, Noted)]
     latest = {fact.topic: fact.data for fact in facts}
     settings = given.complete()
+    _refuse_another_purpose(folder, latest, purpose)
     if "settings" in latest:
         settings = resume(Settings.from_json(latest["settings"]), given, allow_changed=allow_changed).complete()
     before = latest.get("about", {})
@@ -116,23 +119,10 @@ def open_run(
     data = open_data(settings, folder / "data", None if allow_changed else before.get("data"))
     space = make_space(data.task)
     about = {"data": data.fingerprint, "space": space.fingerprint}
-    if not allow_changed and before.get("space", space.fingerprint) != space.fingerprint:
-        raise RunChanged(
-            f"a run that goes on must keep its space, but {space.name} has changed since the run began. Restore it, "
-            "choose another --out, or add --allow-changed: then old and new trials stand side by side."
-        )
-    blobs = Blobs(folder / "blobs")
-    blobs.sweep()
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    if before and about != before:
-        shutil.rmtree(folder / "partial", ignore_errors=True)  # trained on other data, or in another space
-    executor: Executor
-    if settings.executor == "inline":
-        executor = InlineExecutor(work)
-    else:
-        executor = LocalExecutor(
-            work, workers=settings.workers or 1, logs_folder=folder / "logs", preload=(*PRELOAD, TRAINING)
-        )
+    if not allow_changed:
+        _refuse_changed_space(space, before)
+    blobs = _swept(folder, other=bool(before) and about != before)
+    executor = _executor(settings, folder)
     stack.callback(executor.close)
     earlier = _seconds_so_far(ledger) if facts else 0.0
     opened = Opened(
@@ -149,14 +139,46 @@ def open_run(
         stopwatch=Stopwatch(earlier, head_start + time.monotonic() - began),
         facts=facts,
         resumed="settings" in latest,
+        purpose=purpose,
     )
-    for topic, fact in (("settings", settings.to_json()), ("about", about)):
+    _record(opened, latest, about)
+    return opened
+
+
+def _refuse_changed_space(space: Space, before: Mapping[str, Any]) -> None:
+    if before.get("space", space.fingerprint) != space.fingerprint:
+        raise RunChanged(
+            f"a run that goes on must keep its space, but {space.name} has changed since the run began. Restore it, "
+            "choose another --out, or add --allow-changed: then old and new trials stand side by side."
+        )
+
+
+def _swept(folder: Path, *, other: bool) -> Blobs:
+    """The blobs of a run, with what a killed driver left cleared away; trainings under way too, where data or space are
+    `other` ones now."""
+    blobs = Blobs(folder / "blobs")
+    blobs.sweep()
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    if other:
+        shutil.rmtree(folder / "partial", ignore_errors=True)
+    return blobs
+
+
+def _executor(settings: Settings, folder: Path) -> Executor:
+    if settings.executor == "inline":
+        return InlineExecutor(work)
+    return LocalExecutor(work, workers=settings.workers or 1, logs_folder=folder / "logs", preload=(*PRELOAD, TRAINING))
+
+
+def _record(opened: Opened, latest: Mapping[str, Mapping[str, Any]], about: Mapping[str, str]) -> None:
+    """Note what this driver is about, as far as that is new, in the ledger and for people to read."""
+    settings = opened.settings
+    for topic, fact in (("purpose", {"command": opened.purpose}), ("settings", settings.to_json()), ("about", about)):
         if latest.get(topic) != fact:
             opened.note(topic, fact)
     opened.note("driver", _driver())
-    with storing(f"{folder / RUN_FILE}"):
-        write_text(folder / RUN_FILE, _run_toml(settings, about))
-    return opened
+    with storing(f"{opened.folder / RUN_FILE}"):
+        write_text(opened.folder / RUN_FILE, _run_toml(settings, about))
 
 
 def _refuse_other_folders(folder: Path) -> None:
@@ -167,6 +189,15 @@ def _refuse_other_folders(folder: Path) -> None:
         raise InputError(
             f"a run must have a folder of its own, but {folder} holds other files and no {LEDGER_FILE}; choose another "
             "--out"
+        )
+
+
+def _refuse_another_purpose(folder: Path, latest: Mapping[str, Mapping[str, Any]], purpose: str) -> None:
+    """A folder goes on with the command that it began with; one that names none began with a search."""
+    if "settings" in latest and (began := latest.get("purpose", {}).get("command", "search")) != purpose:
+        raise RunChanged(
+            f"a run folder goes on with the command that it began with, netwright {began}, but {folder} was given to "
+            f"netwright {purpose}; choose another --out"
         )
 
 

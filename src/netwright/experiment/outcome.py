@@ -13,6 +13,8 @@ from netwright.core.measurement import Measurement, Measurements, measurements_f
 from netwright.core.objective import Goal
 from netwright.core.trial import TrialId
 from netwright.experiment.choice import Standings, entry_of
+from netwright.experiment.ladder import Ladder
+from netwright.reports.fidelity import Fidelity, compute_fidelity
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -127,3 +129,30 @@ def said(measurement: Measurement) -> dict[str, Any]:
         "interval": interval,
         "split": measurement.split,
     }
+
+
+# -- of `netwright fidelity` -------------------------------------------------------------------------------------------
+
+
+def is_fidelity(history: History) -> bool:
+    """Whether a run is one of `netwright fidelity`."""
+    return (history.note("purpose") or {}).get("command") == "fidelity"
+
+
+def fidelity_of(history: History) -> Fidelity:
+    """What a run of `netwright fidelity` has found so far."""
+    fact, ladder = history.note("fidelity") or {}, history.note("ladder")
+    steps = Ladder.from_json(ladder) if ladder else None
+    return compute_fidelity(
+        history,
+        goal_of(history).quality,
+        rungs=steps.rungs if steps else (),
+        epochs=steps.epochs if steps else 0,
+        asked=fact.get("networks", 0),
+        pass_epochs=fact.get("pass_epochs", 1),
+    )
+
+
+def fidelity_outcome(folder: Path, history: History, found: Fidelity) -> dict[str, Any]:
+    """The same as one JSON object."""
+    return {"run": folder.name, "trials": history.counts(), **found.to_json()}

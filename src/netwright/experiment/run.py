@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import psutil
 from rich.console import Console
-from rich.text import Text
 
 from netwright.core.errors import InputError, NetwrightError, StorageError
-from netwright.core.job import Allowance
-from netwright.core.own import is_file
-from netwright.core.text import plain
 from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
 from netwright.experiment.closing import Closing
-from netwright.experiment.desk import Desk
+from netwright.experiment.driving import Driver, interrupts
 from netwright.experiment.opening import OpenData, Opened, open_run
 from netwright.experiment.outcome import outcome
 from netwright.experiment.page import write_page
-from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
+from netwright.experiment.settings import ARRAYS, Settings
 from netwright.experiment.shipping import export_trial
-from netwright.experiment.stages import Stages, baselines, find_ladder, search_source
-from netwright.experiment.stopping import make_stopping
-from netwright.experiment.view import budget_in_words, data_facts, strategy_in_words, view_of
-from netwright.experiment.watching import Watch
-from netwright.loop import Ended, Loop
-from netwright.reports.terminal import LiveView, end_summary, error_console, silent_console, start_summary
+from netwright.experiment.stages import Stages, baselines, search_source
+from netwright.experiment.view import strategy_in_words, view_of
+from netwright.loop import Ended
+from netwright.reports.terminal import end_summary, error_console, silent_console
 from netwright.reports.verdict import verdict
 from netwright.spaces.catalog import SpaceMaker
 from netwright.strategies import RandomSearch, Screening
-
-LONGEST_TRIAL_SHARE = 0.4
-LONGEST_TRIAL_SECONDS = 3600.0
-MEMORY_SHARE = 0.8
-LAST_SECONDS = 2.0
-"""What a training under way has, when a run is interrupted, to come to the end of its epoch and be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,36 +99,10 @@ class _Drive:
     def __init__(self, opened: Opened, stack: ExitStack, console: Console, page: bool) -> None:
         self.opened = opened
         self.page = page
-        goal, settings = opened.goal, opened.settings
-        self.desk = Desk(
-            goal=goal,
-            task=opened.data.task,
-            data=opened.data.folder,
-            allowance=self._allowance,
-            score=settings.score,
-            seed=settings.seed or 0,
-            trains=settings.trains,
-            forced_precision=None if settings.precision == "auto" else settings.precision,
-            precision={
-                fact.data["kinds"]: fact.data["precision"] for fact in opened.facts if fact.topic == "precision"
-            },
-        )
         self.console = console
-        start_summary(self._understood(), goal, console=self.console)
-        self.ladder = find_ladder(opened)
-        view = stack.enter_context(LiveView(self.desk.goal_of("search"), title=opened.data.name, console=self.console))
-        self.watch = Watch(self.desk, settings.budget, view.update)
-        self.loop = Loop(
-            desk=self.desk,
-            ledger=opened.ledger,
-            executor=opened.executor,
-            blobs=opened.blobs,
-            folder=opened.folder,
-            seed=settings.seed or 0,
-            stopwatch=opened.stopwatch,
-            watch=self.watch,
-            stopping=make_stopping(settings.stop or "none", goal, self.desk),
-        )
+        self.driver = Driver(opened, stack, console, strategy_in_words(opened.settings))
+        self.desk, self.watch, self.loop = self.driver.desk, self.driver.watch, self.driver.loop
+        self.ladder, settings = self.driver.ladder, opened.settings
         strategy = self.strategy = search_source(opened, self.desk, self.ladder, opened.strategy, "search")
         sources = {"baseline": baselines(opened.reference, self.ladder), "search": strategy}
         if settings.rival:
@@ -167,7 +126,7 @@ class _Drive:
             raise
 
     def _run(self) -> bool:
-        with _interrupts(self.loop):
+        with interrupts(self.loop):
             if self._nothing_left():
                 self.console.print("This run has ended; give it a larger budget, or other limits, to go on.")
                 if self.page and not (self.opened.folder / "report.html").exists():
@@ -179,10 +138,7 @@ class _Drive:
             self.watch.stage = "final training"
             trials = [] if ended.why == "interrupted" else self.stages.final()
         if self.loop.interrupted:
-            self.loop.cancel("interrupted", grace=LAST_SECONDS)
-            self.opened.executor.close(LAST_SECONDS)
-            again = plain(to_go_on(self.opened.settings, self.opened.folder))
-            self.console.print(Text(f"Stopped. To go on: {again}"), soft_wrap=True)
+            self.driver.stop()
             return True
         self.watch.stage = "closing"
         if trials:
@@ -262,55 +218,3 @@ class _Drive:
                 f"{self.loop.book.failures_in_a_row} trials in a row failed, so the search was stopped. The last one: "
                 f"{ended.detail}. See report.html and logs/ in {self.opened.folder}; what was recorded is kept."
             )
-
-    def _allowance(self) -> Allowance:
-        """What one trial may use: a large share of the time budget, and its part of the memory that is free."""
-        seconds = self.opened.settings.budget.seconds
-        longest = LONGEST_TRIAL_SECONDS if seconds is None else max(60.0, seconds * LONGEST_TRIAL_SHARE)
-        share = psutil.virtual_memory().total * MEMORY_SHARE / self.opened.executor.workers
-        return Allowance(longest, int(share))
-
-    def _understood(self) -> dict[str, Any]:
-        settings, space = self.opened.settings, self.opened.space
-        described = {"name": space.name, "size": space.size()}
-        if self.opened.fact("space") != described:
-            self.opened.note("space", described)
-        return {
-            "data": data_facts(self.opened.data),
-            "space": described,
-            "strategy": strategy_in_words(settings),
-            "budget": budget_in_words(settings),
-            "workers": self.opened.executor.workers,
-        }
-
-
-def to_go_on(settings: Settings, folder: Path) -> str:
-    """The shortest command that goes on with a run, paths as they were given: what is left out keeps its value."""
-    if settings.data != ARRAYS and settings.space != PYTHON_SPACE:
-        files = {"--strategy": settings.strategy or "", "--space": settings.space or ""}
-        named = [word for option, name in files.items() if is_file(name) for word in (option, name)]
-        return shlex.join(["netwright", "search", settings.data, *named, "--out", str(folder)])
-    data = "images, labels=labels" if settings.data == ARRAYS else repr(settings.data)
-    given = ", space=space" if settings.space == PYTHON_SPACE else ""
-    return f"nw.search({data}{given}, out={str(folder)!r})"
-
-
-@contextmanager
-def _interrupts(loop: Loop) -> Iterator[None]:
-    """The first Ctrl-C, or SIGTERM of a machine that is taken away, ends the loop in order; the second ends at once."""
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        if loop.interrupted:
-            raise KeyboardInterrupt
-        loop.interrupted = True
-
-    try:
-        before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever started it handles Ctrl-C
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -6,27 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netwright.core.history import History
 from netwright.core.measurement import Measurement
 from netwright.core.metrics import METRICS
-from netwright.experiment.outcome import outcome, read_history
+from netwright.experiment.outcome import fidelity_of, fidelity_outcome, is_fidelity, outcome, read_history
 from netwright.experiment.settings import Settings
 from netwright.experiment.view import budget_in_words
 from netwright.ledger.lock import holder
+from netwright.reports.fidelity import fidelity_lines
 from netwright.reports.words import duration, measured
+
+
+def status_of(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """How far the run in `folder` has come: what `--json` prints, and the same in lines."""
+    history = read_history(folder)
+    if not is_fidelity(history):
+        return outcome(folder), status_lines(folder)
+    fidelity = fidelity_of(history)
+    return fidelity_outcome(folder, history, fidelity), [*_begun(folder, history), *fidelity_lines(fidelity)]
 
 
 def status_lines(folder: Path) -> list[str]:
     """How far the search in `folder` has come."""
     history = read_history(folder)
-    settings = Settings.from_json(history.note("settings") or {"data": ""})
     found = outcome(folder)
-    driver = holder(folder)
-    counts = ", ".join(f"{number} {status}" for status, number in sorted(found["trials"].items())) or "none yet"
-    lines = [
-        f"{folder.name}: {'running, process ' + str(driver.pid) if driver else 'not running'}",
-        f"used {duration(history.seconds)} of {budget_in_words(settings)}",
-        f"trials: {counts}",
-    ]
+    lines = _begun(folder, history)
     best = found["best"]
     if best is not None:
         values = [
@@ -37,6 +41,18 @@ def status_lines(folder: Path) -> list[str]:
         lines.append(f"best: trial {best['trial']}, {', '.join(values)} ({len(found['front'])} on the front)")
     lines.append(found["verdict"])
     return lines
+
+
+def _begun(folder: Path, history: History) -> list[str]:
+    """Who works there, and what was used and done."""
+    settings = Settings.from_json(history.note("settings") or {"data": ""})
+    driver = holder(folder)
+    counts = ", ".join(f"{number} {status}" for status, number in sorted(history.counts().items())) or "none yet"
+    return [
+        f"{folder.name}: {'running, process ' + str(driver.pid) if driver else 'not running'}",
+        f"used {duration(history.seconds)} of {budget_in_words(settings)}",
+        f"trials: {counts}",
+    ]
 
 
 def _said(metric: str, entry: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from netwright.reports.comparison import Tested, compute_tested, compute_validat
 from netwright.reports.figures import Reference
 from netwright.reports.importance import Importance, compute_importance
 from netwright.reports.network import Block, compute_blocks, compute_differences
+from netwright.reports.promoted import PromotedRow, compute_promoted
 from netwright.reports.scores import Scores, compute_scores
 from netwright.reports.tables import (
     BestSoFar,
@@ -65,6 +66,7 @@ class Story:
     importance: Importance
     scores: Scores | None
     best: BestSoFar
+    promoted: tuple[PromotedRow, ...]
     time: tuple[TimeRow, ...]
     timeline: Timeline
     failures: tuple[FailureRow, ...]
@@ -100,6 +102,7 @@ def tell(view: RunView) -> Story:
         importance=compute_importance(view),
         scores=compute_scores(view),
         best=compute_best_so_far(view),
+        promoted=tuple(compute_promoted(view)),
         time=tuple(compute_time(view)),
         timeline=compute_timeline(view),
         failures=tuple(compute_failures(view)),
@@ -158,6 +161,7 @@ def report_json(story: Story) -> dict[str, Any]:
         "importance": _json(story.importance),
         "scores": _json(story.scores),
         "best_so_far": _json(story.best),
+        "promoted": _json(story.promoted),
         "time": _json(story.time),
         "failures": _json([_without_detail(row) for row in story.failures]),
         "trials": _json(story.trials),

@@ -11,6 +11,7 @@ from netwright.strategies.grid import GridSearch
 from netwright.strategies.halving import Halving
 from netwright.strategies.hyperband import Hyperband
 from netwright.strategies.hypervolume_evolution import HypervolumeEvolution
+from netwright.strategies.laddered import Laddered
 from netwright.strategies.listed import Listed
 from netwright.strategies.local_search import LocalSearch, SteepestLocalSearch
 from netwright.strategies.nsga2 import NSGA2
@@ -52,6 +53,7 @@ __all__ = [
     "Halving",
     "Hyperband",
     "HypervolumeEvolution",
+    "Laddered",
     "Listed",
     "LocalSearch",
     "PopulationTraining",

@@ -10,6 +10,7 @@ from netwright.reports import figures, words
 from netwright.reports.axes import Frame
 from netwright.reports.comparison import random_count
 from netwright.reports.markup import Markup, join, tag
+from netwright.reports.promoted import about_promoted
 from netwright.reports.sections.parts import both, figure, section, table
 from netwright.reports.story import Story
 from netwright.reports.tables import FailureRow
@@ -21,7 +22,7 @@ TAIL = 40
 
 
 def search(story: Story) -> Markup:
-    """Progress, time, parallel work and failures."""
+    """Progress, rungs, time, parallel work and failures."""
     parts: list[object] = []
     if story.best.steps:
         says = _best_says(story)
@@ -30,6 +31,9 @@ def search(story: Story) -> Markup:
             for frame in (Frame(1080, 330, 52, 16, 34, 44), Frame(380, 320, 46, 14, 34, 44))
         )
         parts.append(figure(says, both(wide, narrow), title="Best so far"))
+    if story.promoted:
+        says = about_promoted(story.promoted, story.view.metric.metric)
+        parts += [tag("h3", None, "From rung to rung"), tag("p", None, says)]
     if story.time:
         parts.append(_time(story))
     if story.timeline.spans:
