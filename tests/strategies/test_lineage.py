@@ -54,7 +54,7 @@ def searched(name: str, rungs: tuple[int, ...] = (), *, inherit: bool = True) ->
 def test_children_start_from_their_first_parent_and_nobody_else_does(name: str) -> None:
     proposals = searched(name)
     children = {trial: proposal for trial, proposal in proposals.items() if proposal.parents}
-    assert len(children) > 40
+    assert len(children) > (3 if name == "auto" else 40)  # most of what auto proposes is its model's
     for trial, proposal in proposals.items():
         if trial not in children:
             assert proposal.start == Fresh()

@@ -20,9 +20,11 @@ from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Drawing, Told
+from netwright.strategies.base import CostFunction, Told
 from netwright.strategies.gaussian_process import GaussianProcessSearch
+from netwright.strategies.lineage import Lineage, without_starts
 from netwright.strategies.nsga2 import NSGA2
+from netwright.strategies.population import Member
 from netwright.strategies.regularized_evolution import RegularizedEvolution
 
 MOST = 0.9
@@ -35,18 +37,22 @@ MODEL_SECONDS = 0.1
 """What a proposal of the model costs on a space of networks: `benchmarks/ask_tell.py`."""
 
 
-class Auto(Drawing):
-    """A Gaussian process and evolution, side by side."""
+class Auto(Lineage):
+    """A Gaussian process and evolution, side by side. With `inherit` the children of evolution start from their parents'
+    weights."""
 
     name = "auto"
     kind = "portfolio"
     multi_objective = True
 
-    def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
+    def __init__(
+        self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction, inherit: bool = False
+    ) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         evolution = NSGA2 if len(goal.objectives) > 1 else RegularizedEvolution
         self.model = GaussianProcessSearch(space, goal, seed=seed, costs=costs)
-        self.evolution: Drawing = evolution(space, goal, seed=seed, costs=costs)
+        self.evolution: Lineage = evolution(space, goal, seed=seed, costs=costs)
+        self.inherit = inherit
         self._fidelity = Fidelity(1)
         self._seconds = 0.0
         self._timed = 0
@@ -59,6 +65,11 @@ class Auto(Drawing):
     @fidelity.setter
     def fidelity(self, fidelity: Fidelity) -> None:
         self._fidelity = self.model.fidelity = self.evolution.fidelity = fidelity
+
+    @property
+    def members(self) -> Sequence[Member]:  # type: ignore[override]
+        """The population of evolution: whose weights may be inherited."""
+        return self.evolution.members
 
     def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
         """A proposal of the one or the other."""
@@ -73,7 +84,7 @@ class Auto(Drawing):
     def tell(self, event: Told) -> None:
         """Both hear of everything."""
         super().tell(event)
-        self.model.tell(event)
+        self.model.tell(without_starts(event))
         self.evolution.tell(event)
 
     def on_finished(self, event: Finished) -> None:

@@ -48,11 +48,7 @@ class Lineage(Drawing):
 
     def tell(self, event: Told) -> None:
         """Take in one recorded event; a proposal is known by what it is, not by what it started from."""
-        if isinstance(event, Asked):
-            event = Asked(
-                event.source, tuple((trial, replace(proposal, start=Fresh())) for trial, proposal in event.trials)
-            )
-        super().tell(event)
+        super().tell(without_starts(event))
 
     def remarks(self) -> tuple[str, ...]:
         """What to keep in mind where weights are inherited."""
@@ -63,3 +59,10 @@ class Lineage(Drawing):
     def holds(self) -> set[TrialId]:
         """All members that have weights, where children inherit them."""
         return {member.trial for member in self.members if member.trained} if self.inherit else set()
+
+
+def without_starts(event: Told) -> Told:
+    """The same, with fresh weights in place of whatever was inherited."""
+    if not isinstance(event, Asked):
+        return event
+    return Asked(event.source, tuple((trial, replace(proposal, start=Fresh())) for trial, proposal in event.trials))
