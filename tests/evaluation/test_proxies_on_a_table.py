@@ -48,3 +48,4 @@ def test_synflow_and_size_order_the_cells_as_published() -> None:
     print(f"synflow {synflow:.3f}, parameters {parameters:.3f}")
     assert parameters == pytest.approx(0.71, abs=0.09)
     assert synflow >= 0.68
+    assert synflow > parameters

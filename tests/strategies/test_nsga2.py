@@ -127,12 +127,15 @@ def test_t201_front_is_covered() -> None:
 @pytest.mark.long
 def test_t201_front_figures() -> None:
     table = T201()
-    found = [
-        covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs, population=40))) for s in range(45)
+    found = [covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs))) for s in range(15)]
+    large = [
+        covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs, population=40))) for s in range(15)
     ]
     drawn = [covered(table, search(table, RandomSearch(table, GOAL, seed=s, costs=toy_costs))) for s in range(15)]
-    assert sum(share >= 0.96 for share in found) >= 33
-    assert mean(found) >= 0.975
+    for name, shares in (("default", found), ("P40", large), ("random", drawn)):
+        print(f"{name}: {mean(shares):.4f}, {sum(share >= 0.96 for share in shares)} of 15 at 0.96 or above")
+    assert sum(share >= 0.96 for share in found) >= 14
+    assert sum(share >= 0.96 for share in large) >= 14
     assert mean(drawn) <= 0.90
 
 
@@ -148,7 +151,8 @@ def test_a_hard_limit_is_kept_figures() -> None:
         feasible = [p.candidate for p in run.proposals.values() if table.cost(p.candidate) <= 0.3]
         best = max(feasible, key=table.validation)
         reached.append(table.score(best) * table.best / optimum)
-    assert mean(reached) >= 0.9
+    print(f"{mean(reached):.3f} of the best inside the limit")
+    assert mean(reached) >= 0.95
 
 
 def _cost(index: int) -> float:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from random import Random
 from statistics import mean
@@ -21,7 +23,15 @@ GOAL = parse_goal(("accuracy",), ())
 GRID = Grid((5,) * 6)
 
 
-class NonAging(RegularizedEvolution):
+class Repeating(RegularizedEvolution):
+    """As in the paper, a child that was there before is evaluated anew."""
+
+    def ask(self) -> Iterator[Proposal]:
+        for repeat, rng in enumerate(self.streams(), start=self.asked):
+            yield replace(self.draw(rng, []), repeat=repeat)
+
+
+class NonAging(Repeating):
     """The control of the paper: the worst of a sample leaves instead of the oldest."""
 
     def on_finished(self, event: Finished) -> None:
@@ -123,9 +133,9 @@ def test_ten_thousand_mutations_are_uniform() -> None:
         point = GRID.point(mutate(GRID, parent, rng)[0])
         (slot,) = (i for i, option in enumerate(GRID.point(parent)) if point[i] != option)
         counts[slot, point[slot]] = counts.get((slot, point[slot]), 0) + 1
-    expected = 10_000 / 24
+    expected, sigma = 10_000 / 24, (10_000 / 24 * 23 / 24) ** 0.5
     assert len(counts) == 24
-    assert all(abs(count - expected) < 5 * expected**0.5 for count in counts.values())
+    assert all(abs(count - expected) < 5 * sigma for count in counts.values())
 
 
 # -- toys with a known optimum -----------------------------------------------------------------------------------------
@@ -189,10 +199,13 @@ def test_bits_figures() -> None:
 
 @pytest.mark.long
 def test_aging_beats_its_control_under_fresh_noise() -> None:
-    aging = bits_mean(RegularizedEvolution, 40, 0.05, 25, 3000)
-    control = bits_mean(NonAging, 40, 0.05, 25, 3000)
-    assert aging >= 0.79
-    assert aging >= control + 0.06
+    """Both as in the paper; drawing again what was there helps the control more."""
+    aging = bits_mean(Repeating, 20, 0.05, 25, 3000)
+    control = bits_mean(NonAging, 20, 0.05, 25, 3000)
+    new_ones = bits_mean(RegularizedEvolution, 20, 0.05, 25, 3000)
+    print(f"aging {aging:.3f}, its control {control:.3f}, with new children alone {new_ones:.3f}")
+    assert aging >= 0.79 and new_ones >= 0.79
+    assert aging >= control + 0.08
 
 
 class Families(Grid):
@@ -233,5 +246,6 @@ def test_a_slow_but_better_family_is_found() -> None:
 @pytest.mark.long
 def test_a_slow_but_better_family_is_found_figures() -> None:
     shares = slow_family_is_found(20)
-    assert mean(shares) >= 0.8
-    assert sum(share >= 0.6 for share in shares) >= 18
+    print(f"mean {mean(shares):.3f}, worst {min(shares):.2f}")
+    assert mean(shares) >= 0.9
+    assert min(shares) >= 0.76
