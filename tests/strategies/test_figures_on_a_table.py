@@ -62,10 +62,10 @@ def test_tpe_is_as_good_as_optunas_and_better_for_not_repeating_itself() -> None
 
 @pytest.mark.long
 def test_a_forest_is_no_worse_than_smacs() -> None:
-    """SMAC3 2.4.1 on CIFAR-100: 0.256 ± 0.099 after 200 trials, the last figure there is."""
-    found = [regrets(ForestSearch, "cifar100", seed, 300) for seed in range(12)]
-    print(f"after 200: {mean(run[199] for run in found):.3f}, after 300: {mean(run[299] for run in found):.3f}")
-    assert mean(run[299] for run in found) <= 0.256 + 0.099
+    """SMAC3 2.4.1 on CIFAR-100: 0.256 ± 0.099 after 200 trials, the last figure there is. A regret never grows."""
+    found = [regrets(ForestSearch, "cifar100", seed, 200)[-1] for seed in range(12)]
+    print(f"after 200: {mean(found):.3f}")
+    assert mean(found) <= 0.256 + 0.099
 
 
 @pytest.mark.long

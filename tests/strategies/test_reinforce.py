@@ -19,6 +19,7 @@ from netwright.strategies.reinforce import Advantages
 from netwright.testing.simulate import Simulated, simulate
 from netwright.testing.toys import T201, Grid, Nested, measured, toy_costs
 from tests.strategies.controllers import BOTH, GOAL, Everything, every_draw, logits, random_rewards, scores, tell
+from tests.strategies.families import FAMILIES, slow_family_is_found
 
 GRID = Grid((5,) * 6)
 
@@ -472,6 +473,14 @@ def test_it_finds_what_two_decisions_have_in_common() -> None:
                 strategy, lambda p, _: measured(accuracy=float(len(set(space.point(p.candidate))) == 1)), trials=3000
             )
             assert mean(run.values("accuracy")[trial] for trial in range(2701, 3001)) >= 0.99
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_slow_but_better_family_is_found(kind: str) -> None:
+    shares = slow_family_is_found(lambda seed: BOTH[kind](FAMILIES, GOAL, seed=seed, costs=toy_costs), 20)
+    print(f"{kind}: mean {mean(shares):.3f}, worst {min(shares):.2f}")
+    assert mean(shares) >= 0.75
 
 
 @pytest.mark.long
