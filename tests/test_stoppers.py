@@ -19,7 +19,7 @@ from netwright.experiment.settings import Settings
 from netwright.ledger.base import Ledger
 from netwright.ledger.memory import MemoryLedger
 from netwright.loop import Loop
-from netwright.stoppers import Curve, MedianRule, PowerLaw, Stopping, make_stopper
+from netwright.stoppers import Curve, HalvingRule, MedianRule, PowerLaw, Stopper, Stopping, make_stopper
 from netwright.testing.driving import SPACE, toy_loop, toy_search
 from netwright.testing.toys import Grid, power_curve
 
@@ -30,6 +30,7 @@ def curve(values: Sequence[float], of: int = 10, first: int = 1) -> Curve:
 
 # -- the median rule ---------------------------------------------------------------------------------------------------
 
+MEDIAN = MedianRule()
 OTHERS = [curve([0.1 * k + 0.05 * t for t in range(10)]) for k in range(1, 6)]
 """Five whole curves; from the second epoch to the fourth their means are 0.2, 0.3, 0.4, 0.5 and 0.6."""
 
@@ -54,6 +55,48 @@ def test_a_promoted_training_is_compared_where_it_goes_on() -> None:
     others = [curve([0.5, 0.6, 0.7], first=8) for _ in range(5)]
     assert MedianRule()(curve([0.4, 0.5], first=8), others)
     assert not MedianRule()(curve([0.4, 0.56], first=8), others)
+
+
+# -- halving -----------------------------------------------------------------------------------------------------------
+
+
+def decisions(rule: HalvingRule, arrivals: Sequence[float], of: int = 20) -> list[str]:
+    """What becomes of trainings that come to the milestone after five epochs, in this order, and are not seen again."""
+    came: list[Curve] = []
+    found = []
+    for value in arrivals:
+        now = curve([0.0, 0.0, 0.0, 0.0, value], of)
+        found.append("stop" if rule(now, came) else "on")
+        came.append(now)
+    return found
+
+
+def test_whoever_is_not_among_the_best_quarter_that_came_is_stopped() -> None:
+    assert decisions(HalvingRule(fewest=0), [2, 4, 1, 3, 5]) == ["on", "on", "stop", "stop", "on"]
+    assert decisions(HalvingRule(fewest=0), [1] * 5) == ["on"] * 5
+    assert decisions(HalvingRule(fewest=0), [8, 7, 6, 5, 4, 3, 2, 7.5]) == ["on", *["stop"] * 6, "on"]
+
+
+def test_the_first_four_go_on_whatever_they_are() -> None:
+    assert decisions(HalvingRule(), [2, 4, 1, 3, 5, 4.5]) == ["on", "on", "on", "on", "on", "stop"]
+    assert decisions(HalvingRule(), [5, 4, 3, 2, 1]) == ["on", "on", "on", "on", "stop"]
+
+
+def test_milestones_are_quarters_of_quarters_of_the_training() -> None:
+    assert HalvingRule().milestones(64) == [16, 4, 1]
+    assert HalvingRule(eta=3).milestones(81) == [27, 9, 3, 1]
+    assert HalvingRule().milestones(6) == [2]
+    assert HalvingRule().milestones(3) == [1]
+    alone = [curve([0.5], of=1)] * 4
+    assert not HalvingRule()(curve([0.0], of=1), alone), "nothing is saved by stopping at the end"
+
+
+def test_it_decides_at_milestones_alone_by_the_value_there() -> None:
+    others = [curve([0.5] * 20, of=20) for _ in range(4)]
+    stopped = [len(now) for now in ([0.1] * n for n in range(1, 20)) if HalvingRule()(curve(now, of=20), others)]
+    assert stopped == [2, 5]
+    assert HalvingRule()(curve([0.9, 0.9, 0.9, 0.9, 0.4], of=20), others), "the best so far is not asked for"
+    assert not HalvingRule()(curve([0.1, 0.1, 0.1, 0.1, 0.6], of=20), others)
 
 
 # -- power laws --------------------------------------------------------------------------------------------------------
@@ -106,8 +149,9 @@ def test_no_value_above_the_ceiling_is_foreseen() -> None:
 
 def test_rules_go_by_name() -> None:
     assert make_stopper("median", ceiling=1.0) == MedianRule()
+    assert make_stopper("halving", ceiling=1.0) == HalvingRule()
     assert make_stopper("power-law", ceiling=0.0) == PowerLaw(0.0)
-    with pytest.raises(InputError, match="median, power-law, but got 'none'"):
+    with pytest.raises(InputError, match="median, halving, power-law, but got 'none'"):
         make_stopper("none", ceiling=1.0)
 
 
@@ -118,8 +162,8 @@ def proposal(option: int, epochs: int = 10) -> Proposal:
     return Proposal(SPACE.candidate((option, 0, 0, 0, 0, 0)), Fidelity(epochs))
 
 
-def stopping(costs: Callable[[Proposal], tuple[float, ...]] = lambda proposal: ()) -> Stopping:
-    return Stopping(MedianRule(), ("search",), lambda record: record.get("value"), costs)
+def stopping(costs: Callable[[Proposal], tuple[float, ...]] = lambda proposal: (), rule: Stopper = MEDIAN) -> Stopping:
+    return Stopping(rule, ("search",), lambda record: record.get("value"), costs)
 
 
 def train_whole(state: Stopping, trial: int, source: str, one: Proposal, value: float) -> Finished:
@@ -175,6 +219,44 @@ def test_what_failed_was_stopped_or_copied_is_nobodys_measure() -> None:
     assert not stops(state, proposal(1))
 
 
+def reach(state: Stopping, trial: int, value: float, epochs: int = 3, *, end: str = "", option: int = 0) -> list[bool]:
+    """Report a flat curve of ten epochs as far as that, and end it with this status; whether it was to be stopped."""
+    one = proposal(option)
+    records = [{"epoch": epoch, "of": 10, "value": value} for epoch in range(1, epochs + 1)]
+    heard = [state.hear("search", trial, one, record) for record in records]
+    if end == "failed":
+        state.take("search", one, Failed(trial, "crashed", ""))
+    elif end:
+        state.take("search", one, Finished(trial, end, {}, notes=state.notes(trial)))  # type: ignore[arg-type]
+    return heard
+
+
+@pytest.mark.parametrize("end", ["completed", "stopped", ""])
+def test_halving_counts_whoever_came_to_the_milestone(end: str) -> None:
+    """Trained to the end, stopped, or still under way."""
+    state = stopping(rule=HalvingRule())
+    for trial in range(1, 5):
+        reach(state, trial, 0.5, end=end)
+    assert reach(state, 5, 0.1) == [False, False, True]
+    assert reach(state, 6, 0.6) == [False, False, False]
+
+
+@pytest.mark.parametrize(("epochs", "end"), [(2, ""), (2, "stopped"), (3, "failed"), (3, "infeasible")])
+def test_halving_counts_nobody_who_did_not_come_or_failed(epochs: int, end: str) -> None:
+    state = stopping(rule=HalvingRule())
+    for trial in range(1, 5):
+        reach(state, trial, 0.5, epochs, end=end)
+    assert reach(state, 5, 0.1) == [False] * 3
+
+
+def test_halving_measures_no_small_network_by_large_ones() -> None:
+    state = stopping(lambda one: (float(Grid.point(one.candidate)[0]),), HalvingRule())
+    for trial in range(1, 5):
+        reach(state, trial, 0.5, option=2, end="stopped" if trial % 2 else "")
+    assert reach(state, 5, 0.1, option=1) == [False] * 3
+    assert reach(state, 6, 0.1, option=2) == [False, False, True]
+
+
 def test_a_trial_is_asked_to_stop_once() -> None:
     state = stopping()
     for trial in range(1, 6):
@@ -201,9 +283,9 @@ def work(job: Job, report: Report) -> Evaluated:
     return Evaluated(measurements, {"checkpoint": "checkpoint.txt"}, {"epochs": epoch})
 
 
-def searching(folder: Path, ledger: Ledger, trials: int, rungs: Sequence[int] = (20,)) -> Loop:
+def searching(folder: Path, ledger: Ledger, trials: int, rungs: Sequence[int] = (20,), rule: Stopper = MEDIAN) -> Loop:
     loop = toy_loop(folder, ledger, InlineExecutor(work))
-    loop._stopping = stopping()
+    loop._stopping = stopping(rule=rule)
     loop.restore({"search": toy_search("random", rungs=rungs)})
     loop.run(["search"], lambda loop: loop.spent().trials >= trials)
     loop.run(["search"], lambda loop: False, draw=False)
@@ -230,16 +312,32 @@ def test_the_loop_stops_what_falls_behind_and_the_ledger_says_so(tmp_path: Path)
     assert best.status == "completed"
 
 
+def test_the_loop_stops_at_milestones_and_hands_few_on(tmp_path: Path) -> None:
+    """Every later training is one of the best quarter that came as far, or ends at its milestone."""
+    ledger = MemoryLedger()
+    searching(tmp_path, ledger, 60, rule=HalvingRule())
+    found = results(ledger)
+    assert {event.status for event in found[:4]} == {"completed"}
+    ends = [event.notes["asked_to_stop"] for event in found if event.status == "stopped"]
+    assert set(ends) == {2, 5} and len(ends) > 30
+    for event in found[4:]:
+        points = event.notes["learning_curve"]["values"]
+        came = [e.notes["learning_curve"]["values"][1] for e in found if e.trial <= event.trial]
+        better = sum(value > points[1] for value in came)
+        assert (better >= max(len(came) // 4, 1)) == (event.notes.get("asked_to_stop") == 2)
+
+
 def told(ledger: Ledger) -> list[tuple[Any, ...]]:
     return [(event.trial, event.status, event.notes) for event in results(ledger)]
 
 
+@pytest.mark.parametrize("rule", [MedianRule(), HalvingRule()], ids=["median", "halving"])
 @pytest.mark.parametrize("rungs", [(20,), (6, 18)])
-def test_a_search_that_is_cut_off_goes_on_as_if_it_was_not(tmp_path: Path, rungs: Sequence[int]) -> None:
+def test_a_search_that_is_cut_off_goes_on_as_if_it_was_not(tmp_path: Path, rungs: Sequence[int], rule: Stopper) -> None:
     whole, cut = MemoryLedger(), MemoryLedger()
-    searching(tmp_path / "whole", whole, 40, rungs)
+    searching(tmp_path / "whole", whole, 40, rungs, rule)
     for trials in (9, 25, 40):
-        searching(tmp_path / "cut", cut, trials, rungs)
+        searching(tmp_path / "cut", cut, trials, rungs, rule)
     assert told(cut) == told(whole)
     assert any(event.status == "stopped" for event in results(whole))
 
@@ -266,7 +364,8 @@ def test_costs_that_are_measured_while_a_network_trains_cannot_be_weighed() -> N
         Settings("photos", stop="power-law", objectives=("accuracy", "latency"))
 
 
-def test_trainings_on_digits_are_stopped_but_finalists_are_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", ["median", "halving"])
+def test_trainings_on_digits_are_stopped_but_finalists_are_not(tmp_path: Path, stop: str) -> None:
     run = nw.search(
         "digits",
         out=tmp_path / "run",
@@ -277,7 +376,7 @@ def test_trainings_on_digits_are_stopped_but_finalists_are_not(tmp_path: Path) -
         executor="inline",
         precision="fp32",
         objectives=("accuracy",),
-        stop="median",
+        stop=stop,
         images=False,
         verbose=False,
     )

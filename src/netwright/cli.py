@@ -124,7 +124,8 @@ def search(
     stop: Annotated[
         str | None,
         typer.Option(
-            metavar="none|median|power-law", help="End trainings early by their learning curves.  [default: none]"
+            metavar="none|median|halving|power-law",
+            help="End trainings early by their learning curves.  [default: none]",
         ),
     ] = None,
     seed: Seed = None,

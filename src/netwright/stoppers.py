@@ -4,16 +4,17 @@ A `Stopper` is a rule; `Stopping` knows the curves of a run, and the loop asks i
 need nothing new for it: a trial that was stopped has the status `stopped`, and the curve of every trial it looks at is
 in the notes of its result, so a run that goes on knows all that it knew before.
 
-A curve is compared with those of the same source that were trained to the same number of epochs, and are not dearer in
-any objective that is computed: that a small network is less accurate than large ones is no reason to stop it.
+A curve is compared with those of the same source that were to be trained for the same number of epochs, and are not
+dearer in any objective that is computed: that a small network is less accurate than large ones is no reason to stop it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import fmean, median
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from netwright.core.errors import InputError
 from netwright.core.events import Failed, Finished, Lost
@@ -39,9 +40,18 @@ class Curve:
         values = [value for epoch, value in zip(self.epochs, self.values, strict=True) if first <= epoch <= last]
         return fmean(values) if values else None
 
+    def at(self, epoch: int) -> float | None:
+        """The value after this epoch; None where there is none."""
+        return self.values[self.epochs.index(epoch)] if epoch in self.epochs else None
+
 
 class Stopper(Protocol):
-    """A rule. `others` are the curves of trials that were trained to their end."""
+    """A rule. `others` are the curves of trials that were trained to their end.
+
+    Where it does not ask for `whole` ones, they are also those of trials that were stopped or are under way.
+    """
+
+    whole: ClassVar[bool]
 
     def __call__(self, curve: Curve, others: Sequence[Curve]) -> bool:
         """Whether the training of `curve` should end here."""
@@ -56,6 +66,7 @@ class MedianRule:
     section 3.2.2. Not before `grace` of the training, from where on the means are taken, and with `fewest` others.
     """
 
+    whole: ClassVar[bool] = True
     grace: float = 0.2
     fewest: int = 5
 
@@ -65,6 +76,37 @@ class MedianRule:
             return False
         means = [mean for other in others if (mean := other.mean(int(began), now)) is not None]
         return len(means) >= self.fewest and curve.best() < median(means)
+
+
+@dataclass(frozen=True, slots=True)
+class HalvingRule:
+    """Stop at a milestone when the value there is not among the best of all that came as far.
+
+    The stopping variant of asynchronous successive halving: Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht,
+    Talwalkar, "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020, as Optuna has it. Milestones are
+    1 / `eta` of the training, 1 / `eta` of that, and so on. Of n trainings that came there, this one included, the best
+    floor(n / `eta`) go on, one at least; and whoever comes before there are `fewest` others.
+    """
+
+    whole: ClassVar[bool] = False
+    eta: int = 4
+    fewest: int = 4
+
+    def __call__(self, curve: Curve, others: Sequence[Curve]) -> bool:
+        now = curve.epochs[-1]
+        if now >= curve.of or now not in self.milestones(curve.of):
+            return False
+        there = [value for other in others if (value := other.at(now)) is not None]
+        better = sum(value > curve.values[-1] for value in there)
+        return len(there) >= self.fewest and better >= max((len(there) + 1) // self.eta, 1)
+
+    def milestones(self, of: int) -> list[int]:
+        """After which epochs of a training it decides, the last one first; in a short one, after the first epoch."""
+        found, share = [ceil(of / self.eta)], self.eta**2
+        while share <= of:
+            found.append(ceil(of / share))
+            share *= self.eta
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +120,7 @@ class PowerLaw:
     standard deviation of its residuals. Not before `grace` of the training, with `fewest` points, and a whole other curve.
     """
 
+    whole: ClassVar[bool] = True
     ceiling: float = 1.0
     grace: float = 0.2
     fewest: int = 5
@@ -134,6 +177,7 @@ def _fit(epochs: Any, values: Any, ceiling: float, last: int) -> tuple[Any, Any]
 
 STOPPERS: dict[str, Callable[[float], Stopper]] = {
     "median": lambda ceiling: MedianRule(),
+    "halving": lambda ceiling: HalvingRule(),
     "power-law": PowerLaw,
 }
 """By name, for values that cannot be above a ceiling."""
@@ -150,6 +194,21 @@ Read = Callable[[Mapping[str, Any]], float | None]
 """The value in a progress record, the larger the better; None where it has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The curve of a trial of a `source`, so far or to its end; `whole` if it was trained to it."""
+
+    source: str
+    costs: Costs
+    curve: Curve
+    whole: bool = False
+
+    def compares_with(self, other: Heard) -> bool:
+        """Whether the other is of the same source and length, and not dearer."""
+        alike = (self.source, self.curve.of) == (other.source, other.curve.of)
+        return alike and all(a <= b for a, b in zip(other.costs, self.costs, strict=True))
+
+
 @dataclass(slots=True)
 class Stopping:
     """The learning curves of a run's `sources`, and whether a training should go on.
@@ -162,8 +221,8 @@ class Stopping:
     sources: Collection[str]
     read: Read
     costs: Callable[[Proposal], Costs] = lambda proposal: ()
-    _whole: dict[tuple[str, int], list[tuple[Costs, Curve]]] = field(default_factory=dict)
-    _open: dict[TrialId, Curve] = field(default_factory=dict)
+    _ended: list[Heard] = field(default_factory=list)
+    _open: dict[TrialId, Heard] = field(default_factory=dict)
     _stopped: dict[TrialId, int] = field(default_factory=dict)
 
     def hear(self, source: str, trial: TrialId, proposal: Proposal, record: Mapping[str, Any]) -> bool:
@@ -172,34 +231,38 @@ class Stopping:
         if value is None:
             return False
         epoch, before = record["epoch"], self._open.get(trial)
-        known = [] if before is None else [p for p in zip(before.epochs, before.values, strict=True) if p[0] < epoch]
-        epochs, values = zip(*known, (epoch, value), strict=True)
-        curve = self._open[trial] = Curve(epochs, values, record["of"])
-        if trial in self._stopped or not self.rule(curve, self._others(source, self.costs(proposal), curve.of)):
+        points = () if before is None else zip(before.curve.epochs, before.curve.values, strict=True)
+        epochs, values = zip(*(point for point in points if point[0] < epoch), (epoch, value), strict=True)
+        heard = self._open[trial] = Heard(source, self.costs(proposal), Curve(epochs, values, record["of"]))
+        if trial in self._stopped or not self.rule(heard.curve, self._others(heard)):
             return False
         self._stopped[trial] = epoch
         return True
 
-    def _others(self, source: str, costs: Costs, epochs: int) -> list[Curve]:
-        """Whole curves of those that are not dearer."""
-        whole = self._whole.get((source, epochs), ())
-        return [curve for theirs, curve in whole if all(a <= b for a, b in zip(theirs, costs, strict=True))]
+    def _others(self, heard: Heard) -> list[Curve]:
+        """Curves of those that are not dearer, as far as the rule asks for them."""
+        if self.rule.whole:
+            others = [other for other in self._ended if other.whole]
+        else:
+            others = [*self._ended, *(other for other in self._open.values() if other is not heard)]
+        return [other.curve for other in others if heard.compares_with(other)]
 
     def notes(self, trial: TrialId) -> dict[str, Any]:
         """What to record with the result of a trial: its curve, and after which epoch it was asked to stop."""
-        curve = self._open.get(trial)
-        if curve is None:
+        if trial not in self._open:
             return {}
+        curve = self._open[trial].curve
         points = {"epochs": list(curve.epochs), "values": list(curve.values), "of": curve.of}
         return {"learning_curve": points, **({"asked_to_stop": self._stopped[trial]} if trial in self._stopped else {})}
 
     def take(self, source: str, proposal: Proposal, event: Finished | Failed | Lost) -> None:
-        """A trial ended, now or in an earlier life of the run. Curves that end early are nobody's measure."""
+        """A trial ended, now or in an earlier life of the run. What failed or was copied is nobody's measure."""
         self._open.pop(event.trial, None)
         self._stopped.pop(event.trial, None)
-        if not isinstance(event, Finished) or event.status != "completed" or event.reused_from is not None:
+        if not isinstance(event, Finished) or event.status == "infeasible" or event.reused_from is not None:
             return
         points = event.notes.get("learning_curve")
         if points is not None and source in self.sources:
             curve = Curve(tuple(points["epochs"]), tuple(points["values"]), points["of"])
-            self._whole.setdefault((source, curve.of), []).append((self.costs(proposal), curve))
+            heard = Heard(source, self.costs(proposal), curve, whole=event.status == "completed")
+            self._ended.append(heard)

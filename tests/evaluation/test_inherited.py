@@ -94,6 +94,14 @@ def test_a_child_says_what_it_was_given_and_for_how_long_that_was_trained(
     assert again.measurements["loss"] == evaluated.measurements["loss"], "a trial is a function of job and inputs"
 
 
+def test_what_nothing_changed_in_goes_on_where_its_parent_ended(digits: Path, tmp_path: Path) -> None:
+    """The loss of its first epoch is about that of its parent's last, or less."""
+    last = train(tmp_path / "long", digits, PARENT, epochs=15).notes["train_loss"]
+    same = train(tmp_path / "same", digits, PARENT, start_of(PARENT), files_of(tmp_path / "long"))
+    fresh = train(tmp_path / "fresh", digits, PARENT)
+    assert same.notes["train_loss"] <= 1.1 * last < fresh.notes["train_loss"]
+
+
 @pytest.mark.parametrize("damage", ["gone", "weights", "layers", "another network"])
 def test_without_its_parents_files_a_child_starts_fresh_and_says_so(
     digits: Path, parent: Path, tmp_path: Path, damage: str

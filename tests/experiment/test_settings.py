@@ -156,7 +156,7 @@ def test_settings_survive_json() -> None:
         ("executor", "cloud", "one of inline, local, but got 'cloud'"),
         ("strategy", "guess", "random, .* but got 'guess'"),
         ("strategy", "nsga2+guess", "but got 'nsga2.guess'"),
-        ("stop", "guess", "none, median, power-law, but got 'guess'"),
+        ("stop", "guess", "none, median, halving, power-law, but got 'guess'"),
         ("minutes", -1.0, "positive number, but got -1"),
         ("minutes", float("nan"), "positive number, but got nan"),
         ("trials", 0, "positive number, but got 0"),

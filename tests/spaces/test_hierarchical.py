@@ -14,6 +14,7 @@ import pytest
 from netwright.core.candidate import Candidate, Value
 from netwright.core.errors import CandidateError, SpaceError
 from netwright.core.plan import Plan
+from netwright.networks.build import build
 from netwright.spaces.catalog.hierarchical import (
     LEVELS,
     NONE,
@@ -91,6 +92,8 @@ def test_an_edge_of_a_motif_changes_every_place_that_uses_it(space: Space) -> No
     three = genotype(cell_0_1="level2_motif2", cell_1_2="level2_motif2", cell_2_3="level2_motif2")
     changed = {**three, "shared/level2_motif2/edge/1-2": "conv_1x1"}
     assert convolutions(planned(space, changed)) - convolutions(planned(space, three)) == 3 * 2
+    built = [Counter(type(m).__name__ for m in build(planned(space, d), TASK).modules()) for d in (three, changed)]
+    assert built[1]["Conv2d"] - built[0]["Conv2d"] == 3 * 2
 
 
 def test_what_only_unused_motifs_differ_in_is_the_same_network(space: Space) -> None:

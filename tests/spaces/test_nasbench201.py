@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from netwright.core.errors import CandidateError, SpaceError
+from netwright.core.trial import Fidelity, Proposal
+from netwright.networks.build import build
 from netwright.spaces.catalog import make_space
 from netwright.spaces.catalog.nasbench201 import (
     EDGES,
@@ -116,6 +118,21 @@ def test_parameters_of_known_cells(code, classes, parameters):
     assert costs(candidate(code).architecture, task(3, 32, 32, classes)).parameters == parameters
 
 
+@pytest.mark.parametrize(("code", "classes", "parameters"), [("333132", 10, 1_073_466), ("333133", 100, 1_294_356)])
+def test_built_networks_have_as_many_parameters(code, classes, parameters):
+    made = task(3, 32, 32, classes)
+    network = build(plan(candidate(code).architecture, made), made)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+def test_pooling_leaves_a_constant_constant_up_to_the_border():
+    found = plan(candidate("444444").architecture, TASK)
+    pool = next(step for step in found.steps if step.op == "avg_pool" and step.attributes["kernel"] == (3, 3))
+    module = dict(build(found, TASK).named_modules())[pool.name]
+    ones = torch.full((2, 16, 8, 8), 0.7)
+    assert torch.allclose(module(ones), ones, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("code", "macs"), [("333132", 153_272_960), ("333333", 220_119_680), ("222222", 31_376_000), ("111111", 7_783_040)]
 )
@@ -158,7 +175,7 @@ def test_the_reference_is_the_residual_cell():
 
 
 def test_cells_of_one_key_compute_the_same():
-    """Equal weights in canonical order give equal outputs."""
+    """Fifty pairs: equal costs, and equal weights in canonical order give equal outputs."""
     small = task(3, 8, 8, classes=4)
     space = make_space("nasbench201", small)
     groups: dict[str, list[str]] = {}
@@ -166,12 +183,27 @@ def test_cells_of_one_key_compute_the_same():
         groups.setdefault(key, []).append(code)
     rng = random.Random(0)
     several = [group for group in groups.values() if len(group) > 1 and string_key(group[0]) != "#"]
-    images = torch.randint(0, 256, (2, 3, 8, 8)).double()
-    for group in rng.sample(several, 12):
-        outputs = []
+    images = torch.randint(0, 256, (4, 3, 8, 8)).double()
+    for group in rng.sample(several, 50):
+        outputs, sizes = [], set()
         for code in rng.sample(group, 2):
             torch.manual_seed(0)
             planned = plan(space.replay(decisions_of(code)).architecture, small)
+            sizes.add((planned.parameters, planned.macs))
             module = Interpreter(planned).double().eval()
             outputs.append(module(images))
         assert torch.allclose(*outputs, atol=1e-9, rtol=0), group
+        assert len(sizes) == 1, group
+
+
+def test_isomorphic_cells_are_one_candidate():
+    """Other decisions, one key: to a strategy the second is a proposal that was made before."""
+    groups: dict[str, list[str]] = {}
+    for code, key in enumerated():
+        groups.setdefault(key, []).append(code)
+    several = [group for group in groups.values() if len(group) > 1 and string_key(group[0]) != "#"]
+    for group in random.Random(1).sample(several, 20):
+        cells = [ONE_CELL.replay(decisions_of(code)) for code in group]
+        assert len({tuple(cell.decisions.values()) for cell in cells}) == len(group)
+        assert len({cell.architecture.key for cell in cells}) == 1
+        assert len({Proposal(cell, Fidelity(1)).identity() for cell in cells}) == 1

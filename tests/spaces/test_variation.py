@@ -161,12 +161,23 @@ def test_numbers_move_nearby():
     values = [learning_rate.alternative("", 0.1, rng) for _ in range(500)]
     assert all(0.05 <= value <= 0.2 for value in values) and min(values) < 0.06 and max(values) > 0.18
     assert all(1e-3 <= learning_rate.alternative("", 1e-3, rng) <= 2e-3 for _ in range(100))
-    width = integer(8, 128, log=True)
-    assert {width.alternative("", 64, rng) for _ in range(500)} <= set(range(32, 129)) - {64}
+    width = integer(8, 1024, log=True)
+    widths = {width.alternative("", 64, rng) for _ in range(2_000)}
+    assert widths <= set(range(32, 129)) - {64} and min(widths) < 36 and max(widths) > 120
     assert {integer(1, 3).alternative("", value, rng) for value in (1, 2, 3) for _ in range(50)} == {1, 2, 3}
     for value in (1, 2, 3):
         assert value not in {integer(1, 3).alternative("", value, rng) for _ in range(50)}
     assert all(0.2 <= real(0, 1).alternative("", 0.45, rng) <= 0.7 for _ in range(200))
+
+
+def test_strides_stay_powers_of_two():
+    space = Space([Conv(8, stride=choose(1, 2, 4)), Conv(16, stride=choose(1, 2, 4))])
+    rng, child = random.Random(0), space.sample(random.Random(0))
+    strides = set()
+    for _ in range(500):
+        child, _ = mutate(space, child, rng)
+        strides |= {value for address, value in child.decisions.items() if address.endswith("/stride")}
+    assert strides == {1, 2, 4}
 
 
 def test_a_subset_swaps_one_member():

@@ -40,9 +40,9 @@ def some_rows(count: int, seed: int = 0) -> Rows:
     "space", [T201(), Interval(4), Nested(6), *CATALOG], ids=["t201", "interval", "nested", *CATALOG]
 )
 def test_the_kernel_is_one(space: object) -> None:
-    rows = rows_of(make_space(space, TASK) if isinstance(space, str) else space, 100)
+    rows = rows_of(make_space(space, TASK) if isinstance(space, str) else space, 200)
     covariance = Kernel.expected(rows).covariance(rows, rows)
-    assert np.allclose(np.diag(covariance), 1.0)
+    assert (np.diag(covariance) == 1.0).all()
     assert np.allclose(covariance, covariance.T)
     assert np.linalg.eigvalsh(covariance).min() > -1e-8
 

@@ -294,6 +294,31 @@ def test_promotions_keep_to_a_third(workers: int) -> None:
         assert len(promoted) <= len(finished) / 3 + 3 * len(finished) ** 0.5
 
 
+@pytest.mark.parametrize("workers", [1, 8, 64])
+def test_whoever_is_promoted_is_among_the_best_third_at_that_moment(workers: int) -> None:
+    """At any moment a third of a rung, at most, is promoted, and those that have fallen out of it since.
+
+    What is compared are the latest results of the rung.
+    """
+    run = Curves(0).search(0, workers)
+    values: dict[int, dict[TrialId, float]] = {epochs: {} for epochs in RUNGS}
+    promoted: dict[int, set[TrialId]] = {epochs: set() for epochs in RUNGS}
+    for event in run.events:
+        if isinstance(event, Finished):
+            values[run.proposals[event.trial].fidelity.epochs][event.trial] = event.measurements["accuracy"].value
+        elif isinstance(event, Asked):
+            for _, proposal in event.trials:
+                if isinstance(proposal.start, Continue):
+                    low = run.proposals[proposal.start.trial].fidelity.epochs
+                    latest = list(values[low])[-WINDOW:]
+                    order = sorted(latest, key=lambda trial, low=low: -values[low][trial])
+                    best = set(order[: len(order) // 3])
+                    assert proposal.start.trial in best - promoted[low]
+                    promoted[low].add(proposal.start.trial)
+                    assert len(promoted[low]) <= len(values[low]) // 3 + len(promoted[low] - best)
+    assert all(promoted[epochs] for epochs in RUNGS[:-1])
+
+
 def test_lost_and_failed_trials_are_borne() -> None:
     curves = Curves(1)
 

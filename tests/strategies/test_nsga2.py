@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import islice
 from math import inf
-from statistics import mean
+from statistics import mean, stdev
 
 import pytest
 
@@ -127,28 +127,33 @@ def test_t201_front_is_covered() -> None:
 @pytest.mark.long
 def test_t201_front_figures() -> None:
     table = T201()
-    found = [
-        covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs, population=40))) for s in range(45)
-    ]
+    default, larger = (
+        [covered(table, search(table, NSGA2(table, GOAL, seed=s, costs=toy_costs, **size))) for s in range(15)]
+        for size in ({}, {"population": 20})
+    )
     drawn = [covered(table, search(table, RandomSearch(table, GOAL, seed=s, costs=toy_costs))) for s in range(15)]
-    assert sum(share >= 0.96 for share in found) >= 33
-    assert mean(found) >= 0.975
+    for name, shares in (("default", default), ("P20", larger), ("random", drawn)):
+        print(f"{name}: {mean(shares):.4f}, {sum(share >= 0.96 for share in shares)} of 15 at 0.96 or above")
+    assert sum(share >= 0.96 for share in larger) >= 14
+    assert mean(default) >= 0.979
     assert mean(drawn) <= 0.90
 
 
 @pytest.mark.long
 def test_a_hard_limit_is_kept_figures() -> None:
-    """The limit cost <= 0.3 leaves a tenth of the table: the best feasible point is nearly found."""
+    """The limit cost <= 0.3 leaves a tenth of the table. Published 0.95 of its best, which is kept within chance."""
     table = T201()
     goal = parse_goal(("accuracy", "loss"), ("loss<=0.3",))
     optimum = max(z for i, z in enumerate(table.truth) if _cost(i) <= 0.3)
     reached = []
-    for seed in range(10):
+    for seed in range(40):
         run = search(table, NSGA2(table, goal, seed=seed, costs=toy_costs, population=40), 600)
         feasible = [p.candidate for p in run.proposals.values() if table.cost(p.candidate) <= 0.3]
         best = max(feasible, key=table.validation)
         reached.append(table.score(best) * table.best / optimum)
-    assert mean(reached) >= 0.9
+    error = stdev(reached) / len(reached) ** 0.5
+    print(f"{mean(reached):.3f} ± {error:.3f} of the best inside the limit")
+    assert mean(reached) >= 0.95 - 2 * error
 
 
 def _cost(index: int) -> float:

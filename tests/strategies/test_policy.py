@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import product
 from random import Random
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare
+from scipy.stats import chi2, chisquare
 
 from netwright.core.candidate import Candidate
 from netwright.core.task import TaskSpec
@@ -247,6 +247,27 @@ def test_a_fresh_policy_draws_every_slot_of_registered_spaces_as_the_space_does(
             assert set(drawn) <= set(values)
             continue
         assert chisquare([drawn[value] for value in values]).pvalue > 1e-4, choice
+
+
+@pytest.mark.parametrize(
+    ("name", "asks"),
+    [(name, 300) for name in CATALOG] + [pytest.param(name, 5000, marks=pytest.mark.long) for name in CATALOG],
+)
+def test_the_first_asks_are_even_over_all_that_is_legal(name: str, asks: int) -> None:
+    """One chi-square over all questions that the candidates were asked, by the shares that the space gives the answers."""
+    space = make_space(name, TASK)
+    made = Reinforce(space, GOAL, seed=0, costs=toy_costs)
+    observed: defaultdict[int, Floats] = defaultdict(lambda: np.zeros(MOST_ANSWERS))
+    expected: defaultdict[int, Floats] = defaultdict(lambda: np.zeros(MOST_ANSWERS))
+    for seed in range(asks):
+        path = made.path(space.walk(Drawing(made.policy, Random(seed), 1.0)))
+        for row, taken, prior in zip(path.rows.tolist(), path.taken, path.priors, strict=True):
+            observed[row][taken] += 1
+            expected[row][: len(prior)] += prior
+    often = [row for row, counts in expected.items() if counts[counts > 0].min() > 5]
+    places = [(row, answer) for row in often for answer in np.flatnonzero(expected[row])]
+    statistic = sum((observed[row][i] - expected[row][i]) ** 2 / expected[row][i] for row, i in places)
+    assert often and chi2.sf(statistic, len(places) - len(often)) > 1e-3
 
 
 def test_what_was_drawn_is_what_is_read() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from random import Random
 from statistics import mean
@@ -14,14 +16,23 @@ from netwright.core.trial import Fidelity, Proposal
 from netwright.spaces.variation import mutate
 from netwright.strategies import RandomSearch, RegularizedEvolution, Strategy
 from netwright.strategies.population import beats
-from netwright.testing.simulate import Simulated, simulate
+from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Bits, Grid, measured, toy_costs
+from tests.strategies.families import FAMILIES, slow_family_is_found
 
 GOAL = parse_goal(("accuracy",), ())
 GRID = Grid((5,) * 6)
 
 
-class NonAging(RegularizedEvolution):
+class Repeating(RegularizedEvolution):
+    """As in the paper, a child that was there before is evaluated anew."""
+
+    def ask(self) -> Iterator[Proposal]:
+        for repeat, rng in enumerate(self.streams(), start=self.asked):
+            yield replace(self.draw(rng, []), repeat=repeat)
+
+
+class NonAging(Repeating):
     """The control of the paper: the worst of a sample leaves instead of the oldest."""
 
     def on_finished(self, event: Finished) -> None:
@@ -123,9 +134,9 @@ def test_ten_thousand_mutations_are_uniform() -> None:
         point = GRID.point(mutate(GRID, parent, rng)[0])
         (slot,) = (i for i, option in enumerate(GRID.point(parent)) if point[i] != option)
         counts[slot, point[slot]] = counts.get((slot, point[slot]), 0) + 1
-    expected = 10_000 / 24
+    expected, sigma = 10_000 / 24, (10_000 / 24 * 23 / 24) ** 0.5
     assert len(counts) == 24
-    assert all(abs(count - expected) < 5 * expected**0.5 for count in counts.values())
+    assert all(abs(count - expected) < 5 * sigma for count in counts.values())
 
 
 # -- toys with a known optimum -----------------------------------------------------------------------------------------
@@ -189,49 +200,31 @@ def test_bits_figures() -> None:
 
 @pytest.mark.long
 def test_aging_beats_its_control_under_fresh_noise() -> None:
-    aging = bits_mean(RegularizedEvolution, 40, 0.05, 25, 3000)
-    control = bits_mean(NonAging, 40, 0.05, 25, 3000)
-    assert aging >= 0.79
-    assert aging >= control + 0.06
+    """Both as in the paper; drawing again what was there helps the control more."""
+    aging = bits_mean(Repeating, 20, 0.05, 25, 3000)
+    control = bits_mean(NonAging, 20, 0.05, 25, 3000)
+    new_ones = bits_mean(RegularizedEvolution, 20, 0.05, 25, 3000)
+    print(f"aging {aging:.3f}, its control {control:.3f}, with new children alone {new_ones:.3f}")
+    assert aging >= 0.79 and new_ones >= 0.79
+    assert aging >= control + 0.08
 
 
-class Families(Grid):
-    """One bit of family and twenty bits; the family of 1 is better and takes five times as long."""
-
-    def __init__(self) -> None:
-        super().__init__((2,) * 21)
-
-    def search(self, seed: int) -> Simulated:
-        def accuracy(proposal: Proposal, rng: Random) -> dict:  # type: ignore[type-arg]
-            family, *bits = self.point(proposal.candidate)
-            return measured(accuracy=sum(bits) / 20 + 0.05 * family + rng.gauss(0, 0.01))
-
-        def duration(proposal: Proposal, rng: Random) -> float:
-            return rng.lognormvariate(0, 0.5) * (5 if self.point(proposal.candidate)[0] else 1)
-
-        strategy = RegularizedEvolution(self, GOAL, seed=seed, costs=toy_costs, population=50, sample=10)
-        return simulate(strategy, accuracy, trials=615, workers=16, duration=duration, seed=seed)
-
-
-def slow_family_is_found(seeds: int) -> list[float]:
-    """The slow family's share of the last 100 results, checked to hold the best."""
-    space, shares = Families(), []
-    for seed in range(seeds):
-        run = space.search(seed)
-        values = run.values("accuracy")
-        best = max(values, key=lambda trial: values[trial])
-        assert space.point(run.proposals[best].candidate)[0] == 1
-        last = list(values)[500:600]
-        shares.append(mean(space.point(run.proposals[trial].candidate)[0] for trial in last))
-    return shares
+def families(seed: int) -> Strategy:
+    return RegularizedEvolution(FAMILIES, GOAL, seed=seed, costs=toy_costs, population=50, sample=10)
 
 
 def test_a_slow_but_better_family_is_found() -> None:
-    assert mean(slow_family_is_found(3)) >= 0.75
+    assert mean(slow_family_is_found(families, 3)) >= 0.75
 
 
 @pytest.mark.long
 def test_a_slow_but_better_family_is_found_figures() -> None:
-    shares = slow_family_is_found(20)
-    assert mean(shares) >= 0.8
-    assert sum(share >= 0.6 for share in shares) >= 18
+    """As in the paper, and with new children alone, which near the end are harder to find in the better family."""
+    shares = slow_family_is_found(families, 20)
+    paper = slow_family_is_found(
+        lambda seed: Repeating(FAMILIES, GOAL, seed=seed, costs=toy_costs, population=50, sample=10), 20
+    )
+    for name, found in (("as in the paper", paper), ("new children alone", shares)):
+        print(f"{name}: mean {mean(found):.3f}, worst {min(found):.2f}")
+    assert mean(paper) >= 0.9 and min(paper) >= 0.7
+    assert mean(shares) >= 0.85 and sum(share >= 0.6 for share in shares) >= 18

@@ -19,6 +19,7 @@ from netwright.strategies.reinforce import Advantages
 from netwright.testing.simulate import Simulated, simulate
 from netwright.testing.toys import T201, Grid, Nested, measured, toy_costs
 from tests.strategies.controllers import BOTH, GOAL, Everything, every_draw, logits, random_rewards, scores, tell
+from tests.strategies.families import FAMILIES, slow_family_is_found
 
 GRID = Grid((5,) * 6)
 
@@ -114,6 +115,23 @@ def test_neither_a_constant_nor_the_unit_of_rewards_matters(kind: str, shift: fl
     assert same >= 495
 
 
+def test_a_baseline_that_begins_at_zero_would_not_stand_a_constant() -> None:
+    table = T201()
+
+    class FromZero(Reinforce):
+        def _start_anew(self) -> None:
+            super()._start_anew()
+            self.advantages.baseline = 0.0
+
+    def search(shift: float) -> list[str]:
+        strategy = FromZero(table, GOAL, seed=3, costs=toy_costs)
+        return points(
+            simulate(strategy, lambda p, _: measured(accuracy=shift + table.validation(p.candidate)), trials=100)
+        )
+
+    assert sum(a == b for a, b in zip(search(0.0), search(90.0), strict=True)) < 50
+
+
 @pytest.mark.parametrize("kind", BOTH)
 def test_equal_rewards_teach_nothing(kind: str) -> None:
     strategy = BOTH[kind](GRID, GOAL, seed=0, costs=toy_costs, entropy=0.0)
@@ -139,6 +157,18 @@ def test_a_failure_of_its_own_is_as_bad_as_the_worst_and_the_machines_teach_noth
     assert after("lost") != floor
     if kind == "ppo":  # no baseline that a measured one would move
         assert after({"accuracy": 0.3}) == floor
+
+
+def test_the_worst_of_the_latest_hundred_rewards_is_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = reinforce()
+    rewards: list[float] = []
+    monkeypatch.setattr(strategy, "_learn", lambda lesson: rewards.append(lesson.reward))
+    for trial, reward in enumerate([0.1, *[0.5 + i / 1000 for i in range(100)]], start=1):
+        if trial == 101:
+            tell(strategy, 200, GRID.sample(Random(0)), "diverged")
+        tell(strategy, trial, GRID.sample(Random(trial)), {"accuracy": reward})
+    tell(strategy, 201, GRID.sample(Random(0)), "out_of_memory")
+    assert (rewards[100], rewards[-1]) == (0.1, 0.5)
 
 
 def test_failures_before_any_reward_teach_nothing() -> None:
@@ -443,6 +473,14 @@ def test_it_finds_what_two_decisions_have_in_common() -> None:
                 strategy, lambda p, _: measured(accuracy=float(len(set(space.point(p.candidate))) == 1)), trials=3000
             )
             assert mean(run.values("accuracy")[trial] for trial in range(2701, 3001)) >= 0.99
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_slow_but_better_family_is_found(kind: str) -> None:
+    shares = slow_family_is_found(lambda seed: BOTH[kind](FAMILIES, GOAL, seed=seed, costs=toy_costs), 20)
+    print(f"{kind}: mean {mean(shares):.3f}, worst {min(shares):.2f}")
+    assert mean(shares) >= 0.75
 
 
 @pytest.mark.long

@@ -146,11 +146,17 @@ def check_asks_ahead(make: Make, space: SearchSpace) -> None:
 
 
 def check_any_order(make: Make, space: SearchSpace) -> None:
-    """Results in reverse, with lost, failed and silent trials between them: goes on, no failed trial is a parent."""
+    """Results in reverse and shuffled, with lost, failed and silent ones among them: goes on, no failed one is a parent."""
     for name, goal in GOALS.items():
         driver = Driver(make(space, goal, 2), goal).rounds(4)
         assert len(driver.proposals) == 4 * AHEAD, f"{name}: the strategy stopped asking"
         assert len(driver.next()) == AHEAD, f"{name}: the strategy stopped asking"
+    driver = Driver(make(space, DEFAULT_GOAL, 2), DEFAULT_GOAL)
+    trials = [trial for _ in range(3) for trial in driver.ask(AHEAD)]
+    stream(0, "order").shuffle(trials)
+    for trial in trials:
+        driver.answer(trial)
+    assert len(driver.next()) == AHEAD, "the strategy stopped asking after results in a random order"
 
 
 def check_nothing_ever_returns(make: Make, space: SearchSpace) -> None:
@@ -168,6 +174,29 @@ def check_everything_fails(make: Make, space: SearchSpace) -> None:
         for trial in driver.ask(AHEAD):
             driver.tell(Failed(trial, "crashed", "scripted"))
     assert len(driver.next()) == AHEAD, "the strategy stopped asking"
+
+
+EXTREMES = (0.0, 1e-300, 1.0, 1e100)
+"""The least and the largest that a metric is ever told to be. What is not finite is no measurement, but a failure."""
+
+
+def check_extreme_values(make: Make, space: SearchSpace) -> None:
+    """Values at the ends of what there is, equal ones, missing ones, losses that were not finite: goes on."""
+    for name in ("one objective", "three objectives", "limits"):
+        goal = GOALS[name]
+        driver = Driver(make(space, goal, 11), goal)
+        for _ in range(ROUNDS):
+            for trial in driver.ask(AHEAD):
+                values = scripted(goal, driver.proposals[trial].candidate)
+                told = {metric: Measurement(EXTREMES[(trial + i) % 4]) for i, metric in enumerate(values)}
+                if trial % 6 == 0:
+                    driver.tell(Failed(trial, "diverged", "the loss was not finite"))
+                elif trial % 7 == 0:
+                    driver.tell(Finished(trial, "completed", dict(list(told.items())[1:])))
+                else:
+                    driver.tell(Finished(trial, "completed", told))
+        assert len(driver.proposals) == ROUNDS * AHEAD, f"{name}: the strategy stopped asking"
+        assert len(driver.next()) == AHEAD, f"{name}: the strategy stopped asking"
 
 
 def check_new_proposals(make: Make, space: SearchSpace) -> None:
@@ -244,6 +273,7 @@ CHECKS: dict[str, Check] = {
     "any_order": check_any_order,
     "nothing_ever_returns": check_nothing_ever_returns,
     "everything_fails": check_everything_fails,
+    "extreme_values": check_extreme_values,
     "new_proposals": check_new_proposals,
     "seed": check_seed,
     "replay": check_replay,
