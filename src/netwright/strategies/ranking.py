@@ -17,13 +17,17 @@ def best_first(results: Sequence[Result]) -> list[int]:
     order is by value.
     """
     feasible = [i for i, result in enumerate(results) if result.violation == 0]
+    violated = [i for i, result in enumerate(results) if result.violation > 0]
+    violated.sort(key=lambda i: results[i].violation)
+    costs = [results[i].costs for i in feasible]
+    if costs and len(costs[0]) == 1:
+        return sorted(feasible, key=lambda i: results[i].costs) + violated
     order: list[int] = []
-    for front in _fronts([results[i].costs for i in feasible]):
+    for front in _fronts(costs):
         members = [feasible[position] for position in front]
         distances = crowding([results[i].spread for i in members])
         order += [i for _, i in sorted(zip([-distance for distance in distances], members, strict=True))]
-    violated = [i for i, result in enumerate(results) if result.violation > 0]
-    return order + sorted(violated, key=lambda i: (results[i].violation, i))
+    return order + violated
 
 
 def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
@@ -31,9 +35,7 @@ def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
 
     Zhang, Tian, Cheng, Jin, "An Efficient Approach to Nondominated Sorting", IEEE TEC 19(2), 2015 (ENS-BS).
     """
-    order = sorted(range(len(costs)), key=lambda i: (costs[i], i))
-    if costs and len(costs[0]) == 1:
-        return [list(equal) for _, equal in groupby(order, key=lambda i: costs[i])]
+    order = sorted(range(len(costs)), key=costs.__getitem__)
     if costs and len(costs[0]) == 2:
         return _fronts_of_two(costs, order)
     fronts: list[list[int]] = []
