@@ -22,14 +22,16 @@ from netwright.core.trial import Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies import Costs, Source, make_strategy
 from netwright.strategies.base import Told
+from netwright.strategies.halving import REPEATS
 from netwright.testing.simulate import Simulated, simulate
 
 from .recorded import Record
 
 FULL = "full"
 """The search that trains every candidate in full."""
-PATIENCE = 3
-"""After so many repeats in a row, which cost no time, a search waits for the next result: see `Patient`."""
+PATIENCE = 2 * REPEATS
+"""After so many repeats in a row, which cost no time, a search waits for the next result: see `Patient`. Halving has
+found out by then that there is nothing new."""
 
 GOAL = parse_goal(["accuracy"], [])
 

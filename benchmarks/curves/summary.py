@@ -114,5 +114,12 @@ def crossings(record: Record, level: int) -> float:
     return float((np.sign(answers[rows] - answers[columns]) * np.sign(truths[rows] - truths[columns]) < 0).mean())
 
 
+def places(record: Record, level: int) -> list[int]:
+    """The place of each network at a rung, among all; 1 is the best, equal ones share it."""
+    networks = record.networks.values()
+    answers = [_accuracy([rung.accuracy for rung in network.rungs], level) for network in networks]
+    return [1 + sum(other > answer for other in answers) for answer in answers]
+
+
 def _accuracy(rungs: Sequence[float | None], level: int) -> float:
     return (rungs[level] or 0.0) if level < len(rungs) else 0.0

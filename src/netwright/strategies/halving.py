@@ -189,8 +189,8 @@ class Halvings(Source):
     """Successive halvings side by side, over the proposals of `inner`.
 
     `rungs` are epochs, rising; there is a bracket for each of `sizes`, the i-th on the rungs from the i-th on, and new
-    candidates are dealt out in these proportions. `repeats` counts the proposals of `inner`, to this one in a row, that
-    it had made before.
+    candidates are dealt out in these proportions. A repeated one goes where it went before, so that its answer is known;
+    `repeats` counts those in a row.
     """
 
     def __init__(
@@ -204,6 +204,7 @@ class Halvings(Source):
         self.given = [0] * len(sizes)
         self.brackets = [Bracket(inner.goal, rungs[first:], eta=eta, hopeless=hopeless) for first in range(len(sizes))]
         self.repeats = 0
+        self._began: dict[bytes, int] = {}  # by identity: the bracket, where it is not the first
         inner.fidelity = inner.entry = self.rungs[0]
 
     # -- asking ----------------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ class Halvings(Source):
         Where it ends, or only repeats itself, the best of the rest are promoted; before each it may try once more.
         """
         offered: set[TrialId] = set()
-        drawn: set[bytes] = set()
+        drawn: dict[bytes, int] = {}
         given, repeats = list(self.given), self.repeats
         fresh = self.inner.ask()
         while True:
@@ -228,8 +229,12 @@ class Halvings(Source):
                 continue
             proposal = next(fresh, None)
             if proposal is not None:
-                repeats = self._repeats(repeats, proposal, drawn)
-                yield self._dealt(proposal, given)
+                identity = self._identity(proposal)
+                repeated = identity in self.inner.seen or identity in drawn
+                repeats = repeats + 1 if repeated else 0
+                if identity not in drawn:
+                    drawn[identity] = self._began.get(identity, 0) if repeated else self._turn(given)
+                yield _at(self.rungs[drawn[identity]], proposal)
             elif repeats < REPEATS:
                 repeats = REPEATS
             else:
@@ -245,21 +250,18 @@ class Halvings(Source):
                 found = bracket.promotion(*promoted)
         return found
 
-    def _repeats(self, before: int, proposal: Proposal, drawn: set[bytes]) -> int:
-        """How often in a row the inner strategy has repeated itself with this proposal, which is added to `drawn`."""
+    def _identity(self, proposal: Proposal) -> bytes:
+        """What the inner strategy knows a proposal by: whichever bracket it went to, and whatever it starts from."""
         proposal = self._entering(proposal)
         if not isinstance(proposal.start, Fresh):
             proposal = replace(proposal, start=Fresh())
-        identity = bytes.fromhex(proposal.identity())
-        repeated = identity in self.inner.seen or identity in drawn
-        drawn.add(identity)
-        return before + 1 if repeated else 0
+        return bytes.fromhex(proposal.identity())
 
-    def _dealt(self, proposal: Proposal, given: list[int]) -> Proposal:
-        """For the bracket whose turn it is: after each round it has had exactly its size, and never much more before."""
+    def _turn(self, given: list[int]) -> int:
+        """The bracket whose turn it is: after each round it has had exactly its size, and never much more before."""
         first = min(range(len(given)), key=lambda first: (Fraction(given[first] + 1, self.sizes[first]), first))
         given[first] += 1
-        return _at(self.rungs[first], proposal)
+        return first
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
@@ -288,9 +290,15 @@ class Halvings(Source):
                 bracket.promote(trial, proposal)
             return
         first = next((i for i in range(len(self.brackets)) if self.rungs[i] == proposal.fidelity), 0)
-        self.given[first] += 1
+        identity = self._identity(proposal)
+        if identity in self.inner.seen:
+            self.repeats += 1
+        else:
+            self.repeats = 0
+            self.given[first] += 1
+            if first:
+                self._began[identity] = first
         self.brackets[first].enter(trial, proposal.candidate)
-        self.repeats = self._repeats(self.repeats, proposal, set())
         self.inner.tell(Asked(source, ((trial, self._entering(proposal)),)))
 
     def _entering(self, proposal: Proposal) -> Proposal:
