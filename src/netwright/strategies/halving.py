@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
@@ -49,11 +50,11 @@ class Record:
 
 @dataclass(slots=True)
 class Rung:
-    """One level of training: its latest results, and their order (None: to be made again)."""
+    """One level of training: its latest results, and the best of eta among them (None: to be found again)."""
 
     epochs: int
     records: deque[Record]
-    order: list[Record] | None = None
+    best: list[Record] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +89,28 @@ class Bracket:
         """
         for level in reversed(range(len(self.rungs) - 1)):
             rung = self.rungs[level]
-            best = self._ordered(rung)[: len(rung.records) // self.eta]
-            for record in self._held(rung) if beyond else best:
+            for record in self._held(rung) if beyond else self._best(rung):
                 if not record.closed and record.trial not in offered:
                     return level, record
         return None
 
+    def _best(self, rung: Rung) -> list[Record]:
+        if rung.best is None:
+            rung.best = list(islice(self._ordered(rung), len(rung.records) // self.eta))
+        return rung.best
+
     def _held(self, rung: Rung) -> list[Record]:
         """Those of the better half that are not promoted yet; the best of all others where there are none."""
-        waiting = [record for record in self._ordered(rung) if not record.closed]
-        half = self._ordered(rung)[: (len(rung.records) + 1) // 2]
-        return [record for record in half if not record.closed] or waiting[:1]
+        order = list(self._ordered(rung))
+        half = (len(rung.records) + 1) // 2
+        rest = [record for record in order[half:] if not record.closed]
+        return [record for record in order[:half] if not record.closed] or rest[:1]
 
-    def _ordered(self, rung: Rung) -> list[Record]:
-        if rung.order is None:
-            records = list(rung.records)
-            order = best_first([record.result for record in records])
-            outside = self._hopeless(records)
-            rung.order = [records[i] for i in order if i not in outside]
-        return rung.order
+    def _ordered(self, rung: Rung) -> Iterator[Record]:
+        """The best first, without the hopeless ones."""
+        records = list(rung.records)
+        outside = self._hopeless(records)
+        return (records[i] for i in best_first([record.result for record in records]) if i not in outside)
 
     def _hopeless(self, records: Sequence[Record]) -> set[int]:
         """Indices of the feasible records that are among the worst in every objective that training changes."""
@@ -163,7 +167,7 @@ class Bracket:
         rung = self.rungs[entry.rung]
         closed = event.status == "stopped" or rung is self.rungs[-1]
         rung.records.append(Record(event.trial, entry.root, entry.candidate, result, closed))
-        rung.order = None
+        rung.best = None
 
     def holds(self) -> set[TrialId]:
         """Trials that may be promoted next, and what promotions under way start from."""

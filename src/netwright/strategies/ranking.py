@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from netwright.core.pareto import Costs, crowding
 from netwright.strategies.population import Result
 
 
-def best_first(results: Sequence[Result]) -> list[int]:
-    """Indices of `results`, the best first; ties by index.
+def best_first(results: Sequence[Result]) -> Iterator[int]:
+    """Indices of `results`, the best first; ties by index. Worked out front by front, as far as they are taken.
 
     Feasible results come by (rank, larger crowding), the others after them by violation. With one objective the
     order is by value.
     """
     feasible = [i for i, result in enumerate(results) if result.violation == 0]
-    violated = [i for i, result in enumerate(results) if result.violation > 0]
-    violated.sort(key=lambda i: results[i].violation)
     costs = [results[i].costs for i in feasible]
     if costs and len(costs[0]) == 1:
-        return sorted(feasible, key=lambda i: results[i].costs) + violated
-    order: list[int] = []
-    for front in _fronts(costs):
-        members = [feasible[position] for position in front]
-        distances = crowding([results[i].spread for i in members])
-        order += [i for _, i in sorted(zip([-distance for distance in distances], members, strict=True))]
-    return order + violated
+        yield from sorted(feasible, key=lambda i: results[i].costs)
+    else:
+        for front in _fronts(costs):
+            members = [feasible[position] for position in front]
+            distances = crowding([results[i].spread for i in members])
+            yield from (i for _, i in sorted(zip([-distance for distance in distances], members, strict=True)))
+    violated = [i for i, result in enumerate(results) if result.violation > 0]
+    yield from sorted(violated, key=lambda i: results[i].violation)
 
 
 def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
