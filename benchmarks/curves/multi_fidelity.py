@@ -10,6 +10,7 @@ seconds. What is counted stands in README.md beside this file.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,7 +63,8 @@ def main() -> None:
     print_fidelity(record)
     print_places(record, max(given.within))
     for workers in given.workers:
-        found = searched(space, record, given.strategies, given.schedulers, workers, given.seeds)
+        enough = -math.inf if given.plot else min(given.within)
+        found = searched(space, record, given.strategies, given.schedulers, workers, given.seeds, enough)
         print(f"\nAll full trainings on {workers} workers: {exhaustive(record, workers):.1f} virtual seconds.")
         for within in given.within:
             print_times(found, within, given.seeds, workers)
@@ -71,9 +73,15 @@ def main() -> None:
 
 
 def searched(
-    space: Kept, record: Record, strategies: Sequence[str], schedulers: Sequence[str], workers: int, seeds: int
+    space: Kept,
+    record: Record,
+    strategies: Sequence[str],
+    schedulers: Sequence[str],
+    workers: int,
+    seeds: int,
+    enough: float,
 ) -> dict[tuple[str, str], list[Search]]:
-    """Every search over all seeds, until the workers could have trained every network in full."""
+    """Every search over all seeds, until it is good `enough` or the workers could have trained every network in full."""
     seconds = exhaustive(record, workers)
     records = {"": record, TRUE_ORDER: record.in_true_order()}
     found = {}
@@ -86,6 +94,7 @@ def searched(
                     workers=workers,
                     seconds=seconds,
                     seed=seed,
+                    enough=enough,
                 )
                 for seed in range(seeds)
             ]
