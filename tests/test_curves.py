@@ -23,7 +23,16 @@ from benchmarks.curves.clock import FULL, exhaustive, make, schedulers, search
 from benchmarks.curves.grid import RUNGS, Kept, grid, name_of
 from benchmarks.curves.recorded import Network, Record, Training, append, lines, mend, read
 from benchmarks.curves.recording import train
-from benchmarks.curves.summary import crossings, fidelity, places, ratio, regret_over_time, rung_fidelity, times
+from benchmarks.curves.summary import (
+    crossings,
+    fidelity,
+    places,
+    ratio,
+    regret_over_time,
+    rung_fidelity,
+    survivors,
+    times,
+)
 
 DECAY = 0.2
 """Of a rung's epochs, as seconds of the hand-made trainings: an epoch takes one."""
@@ -228,6 +237,12 @@ def test_places_are_counted_among_all_and_shared_by_equals() -> None:
     record = Record([network(c, rungs, [0.5]) for c, rungs in zip(candidates, answers, strict=True)], RUNGS)
     assert places(record, 0) == [2, 1, 2, 4]
     assert places(record, 1) == [3, 2, 1, 4]
+
+
+def test_survivors_are_the_best_third_of_each_rung() -> None:
+    good, bad = power_record(), power_record(misleading=True)
+    assert survivors(good, 0.5) == [(72, 3), (24, 3), (8, 3)]
+    assert survivors(bad, 0.5) == [(72, 0), (24, 0), (8, 0)]
 
 
 def test_in_true_order_all_rungs_answer_with_the_truth_and_take_their_seconds() -> None:

@@ -25,7 +25,7 @@ from curves.clock import FULL, Search, exhaustive, make, schedulers, search
 from curves.grid import RUNGS, Kept, grid, name_of
 from curves.picture import plot_curves, plot_regret
 from curves.recorded import RECORD, Record, read
-from curves.summary import Ratio, crossings, fidelity, places, ratio, regret_over_time, rung_fidelity, times
+from curves.summary import Ratio, crossings, fidelity, places, ratio, regret_over_time, rung_fidelity, survivors, times
 from netwright.strategies import STRATEGIES
 
 DEFAULT = ("random", "regularized-evolution", "tpe", "gaussian-process", "nsga2")
@@ -154,8 +154,10 @@ def print_places(record: Record, within: float) -> None:
         [f"{100 * (record.best - networks[i].truth):.2f}", *(level[i] for level in levels)]
         for i in sorted(good, key=lambda i: -networks[i].truth)
     ]
-    print(f"\nPlaces of the good ones at each rung, of {len(networks)}\n")
-    print_table(["points from the best", *(f"{epochs} epochs" for epochs in record.epochs)], rows)
+    print(f"\nPlaces of the good ones after so many epochs, of {len(networks)}\n")
+    print_table(["points from the best", *record.epochs], rows)
+    gone = ", ".join(f"{count} ({good} good)" for count, good in survivors(record, within))
+    print(f"\nOf all of them, the best third of each rung goes on: {gone}.")
 
 
 def print_times(found: Searches, within: float, seeds: int, workers: int) -> None:
