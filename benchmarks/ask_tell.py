@@ -3,12 +3,12 @@
     python benchmarks/ask_tell.py [--strategies NAME ...] [--spaces toy chain] [--sizes 1000 10000 100000]
                                   [--kept] [--profile NAME [--halving]]
 
-Every registered strategy, alone and under successive halving, on a toy (twenty choices among five, one objective) and on
-the space `chain` (real keys and plans; accuracy and parameters). The trials that it is told were proposed by random
-search: one such history is told to all strategies, so that 100,000 trials take minutes. At each size a strategy then
-asks for trials of its own, one at a time, each told before the next: after 20 that do not count, 100 are measured, or
-as many as take 10 seconds. Promotions are kept apart from what the strategy itself proposes, which is what the table
-shows. With `--profile` it is printed where the time of one strategy goes, at the largest size.
+Every registered strategy, alone and under successive halving if it can be, on a toy (twenty choices among five, one
+objective) and on the space `chain` (real keys and plans; accuracy and parameters). The trials that it is told were
+proposed by random search: one such history is told to all strategies, so that 100,000 trials take minutes.
+At each size a strategy then asks for trials of its own, one at a time, each told before the next: after 20 that do not
+count, 100 are measured, or as many as take 10 seconds. Promotions are kept apart from what the strategy itself
+proposes, which is what the table shows. With `--profile` it is printed where the time of one strategy goes, at the largest size.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from benchmarks.fakes import GOAL, TASK, instant_answer
 from netwright.core.events import Asked, Finished
 from netwright.core.job import Allowance
 from netwright.core.measurement import Measurement
+from netwright.core.metrics import DEFAULT_SCORE
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Continue, Proposal
 from netwright.experiment.desk import Desk
@@ -75,7 +76,10 @@ class Problem:
         return asked, finished
 
     def _measure(self, proposal: Proposal, trial: int) -> Mapping[str, Measurement]:
-        return self.answer(proposal.candidate.key, proposal.fidelity.epochs, trial)
+        """Of a training; the score of an untrained network as well, for who searches by it."""
+        key = proposal.candidate.key
+        score = Measurement(random.Random(key).random())
+        return {**self.answer(key, max(1, proposal.fidelity.epochs), trial), DEFAULT_SCORE: score}
 
 
 def toy() -> Problem:
@@ -113,7 +117,8 @@ def main() -> None:
     results = Results("ask_tell", given)
     for space in () if given.kept else given.spaces:
         for rungs in ((), RUNGS):
-            measure(results, space, rungs, given.strategies, sizes, 10 if given.quick else MEASURED)
+            names = [name for name in given.strategies if not rungs or STRATEGIES[name].fidelities]
+            measure(results, space, rungs, names, sizes, 10 if given.quick else MEASURED)
     print(machine())
     for space in given.spaces:
         print_costs(results, space, given.strategies, sizes)

@@ -23,7 +23,16 @@ from benchmarks.curves.clock import FULL, exhaustive, make, schedulers, search
 from benchmarks.curves.grid import RUNGS, Kept, grid, name_of
 from benchmarks.curves.recorded import Network, Record, Training, append, lines, mend, read
 from benchmarks.curves.recording import train
-from benchmarks.curves.summary import crossings, fidelity, ratio, regret_over_time, rung_fidelity, times
+from benchmarks.curves.summary import (
+    crossings,
+    fidelity,
+    places,
+    ratio,
+    regret_over_time,
+    rung_fidelity,
+    survivors,
+    times,
+)
 
 DECAY = 0.2
 """Of a rung's epochs, as seconds of the hand-made trainings: an epoch takes one."""
@@ -154,6 +163,8 @@ def test_the_clock_runs_as_reckoned_by_hand() -> None:
     assert exhaustive(record, 2) == 5.5
     cut = search(Listed("all", source.proposals), record, workers=2, seconds=3, seed=0)
     assert (len(cut.steps), cut.trained) == (1, 3)
+    good = search(Listed("all", source.proposals), record, workers=2, seconds=100, seed=0, enough=0.5)
+    assert (good.time_to(0.5), good.trained) == (1.0, 2)
 
 
 def test_only_the_longest_trainings_make_an_incumbent() -> None:
@@ -218,6 +229,31 @@ def test_ranks_among_the_good_are_of_those_good_in_truth() -> None:
     found = fidelity(answers, truths, 0.1)
     assert found.among_good == pytest.approx(-1.0)
     assert found.spearman == pytest.approx(1 - 6 * 8 / (9 * 80))
+
+
+def test_places_are_counted_among_all_and_shared_by_equals() -> None:
+    candidates = [SPACE.candidate((i, 0, 0)) for i in range(4)]
+    answers = [[0.5, 0.1], [0.7, 0.2], [0.5, 0.9], [0.2]]
+    record = Record([network(c, rungs, [0.5]) for c, rungs in zip(candidates, answers, strict=True)], RUNGS)
+    assert places(record, 0) == [2, 1, 2, 4]
+    assert places(record, 1) == [3, 2, 1, 4]
+
+
+def test_survivors_are_the_best_third_of_each_rung() -> None:
+    good, bad = power_record(), power_record(misleading=True)
+    assert survivors(good, 0.5) == [(72, 3), (24, 3), (8, 3)]
+    assert survivors(bad, 0.5) == [(72, 0), (24, 0), (8, 0)]
+
+
+def test_in_true_order_all_rungs_answer_with_the_truth_and_take_their_seconds() -> None:
+    record = power_record(misleading=True)
+    told = record.in_true_order()
+    assert [rung_fidelity(told, level).spearman for level in range(4)] == pytest.approx([1.0] * 4)
+    candidate = SPACE.candidate((1, 2, 3))
+    for proposal in (Proposal(candidate, Fidelity(27)), Proposal(candidate, Fidelity(3, trunk=True), Continue(1))):
+        assert told.seconds(proposal) == record.seconds(proposal)
+        assert 100 * (record.best - told.answer(proposal)["accuracy"].value) == pytest.approx(record.regret(candidate))  # type: ignore[index]
+    assert told.best == record.best
 
 
 def test_times_that_are_never_reached_are_infinite() -> None:

@@ -22,14 +22,16 @@ from netwright.core.trial import Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies import Costs, Source, make_strategy
 from netwright.strategies.base import Told
+from netwright.strategies.halving import REPEATS
 from netwright.testing.simulate import Simulated, simulate
 
 from .recorded import Record
 
 FULL = "full"
 """The search that trains every candidate in full."""
-PATIENCE = 3
-"""After so many repeats in a row, which cost no time, a search waits for the next result: see `Patient`."""
+PATIENCE = 2 * REPEATS
+"""After so many repeats in a row, which cost no time, a search waits for the next result: see `Patient`. Halving has
+found out by then that there is nothing new."""
 
 GOAL = parse_goal(["accuracy"], [])
 
@@ -111,10 +113,12 @@ class Search:
 
 @dataclass
 class Watch:
-    """Follows the incumbent of a search; called whenever a worker is free, it answers whether `seconds` are over."""
+    """Follows the incumbent of a search; called whenever a worker is free, it answers whether `seconds` are over, or the
+    incumbent is good `enough`."""
 
     record: Record
     seconds: float
+    enough: float = -math.inf
     steps: list[tuple[float, float, float]] = field(default_factory=list)
     _best: float = -math.inf
     _seen: int = 0
@@ -126,16 +130,19 @@ class Watch:
                 self._best = answer["accuracy"].value
                 self._change(done.now, proposal.candidate)
         self._seen = len(done.answers)
-        return done.now >= self.seconds
+        return done.now >= self.seconds or (bool(self.steps) and self.steps[-1][1] <= self.enough)
 
     def _change(self, now: float, candidate: Candidate) -> None:
         if now <= self.seconds:
             self.steps.append((now, self.record.regret(candidate), self.record.full_seconds(candidate)))
 
 
-def search(source: Source, record: Record, *, workers: int, seconds: float, seed: int) -> Search:
-    """Let a source search the record with so many virtual workers for so many virtual seconds."""
-    watch = Watch(record, seconds)
+def search(
+    source: Source, record: Record, *, workers: int, seconds: float, seed: int, enough: float = -math.inf
+) -> Search:
+    """Let a source search the record with so many virtual workers for so many virtual seconds, or until the regret of
+    the incumbent is `enough`."""
+    watch = Watch(record, seconds, enough)
     done = simulate(
         Patient(source),
         record.answer,

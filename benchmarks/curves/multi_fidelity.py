@@ -1,14 +1,16 @@
 """Successive halving against training everything in full: virtual time to a good network, on recorded networks.
 
     python benchmarks/curves/multi_fidelity.py [--strategies NAME ...] [--schedulers NAME ...] [--seeds 30]
-                                               [--workers 8] [--within 0.5] [--plot FOLDER] [--pages FOLDER]
+                                               [--workers 8 2] [--within 0.5 0.25] [--plot FOLDER] [--pages FOLDER]
 
-Every strategy searches the same record twice or more: with full trainings, and under each scheduler. Workers are
-asynchronous and take the recorded seconds. What is counted stands in README.md beside this file.
+Every strategy searches the same record with full trainings, under each scheduler, and under each scheduler where all
+rungs order as the truth does: what the record allows at best. Workers are virtual, asynchronous, and take the recorded
+seconds. What is counted stands in README.md beside this file.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,12 +25,25 @@ from benchmarks.curves.clock import FULL, Search, exhaustive, make, schedulers, 
 from benchmarks.curves.grid import RUNGS, Kept, grid, name_of
 from benchmarks.curves.picture import plot_curves, plot_regret
 from benchmarks.curves.recorded import RECORD, Record, read
-from benchmarks.curves.summary import Floats, Ratio, crossings, fidelity, ratio, regret_over_time, rung_fidelity, times
+from benchmarks.curves.summary import (
+    Floats,
+    Ratio,
+    crossings,
+    fidelity,
+    places,
+    ratio,
+    regret_over_time,
+    rung_fidelity,
+    survivors,
+    times,
+)
 from netwright.strategies import STRATEGIES
 
 DEFAULT = ("random", "regularized-evolution", "tpe", "gaussian-process", "nsga2")
 QUARTERS = 200
 """Points of a line in the picture."""
+TRUE_ORDER = ", true order"
+"""Behind the name of a scheduler: on a record whose rungs order as the truth does."""
 
 Searches = Mapping[tuple[str, str], Sequence[Search]]
 """By strategy and scheduler, one a seed."""
@@ -40,8 +55,14 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, metavar="NAME")
     parser.add_argument("--schedulers", nargs="+", choices=schedulers(), default=list(schedulers()), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--within", type=float, default=0.5, help="points of accuracy from the best (default: 0.5)")
+    parser.add_argument("--workers", type=int, nargs="+", default=[8, 2], help="virtual ones (default: 8 and 2)")
+    parser.add_argument(
+        "--within",
+        type=float,
+        nargs="+",
+        default=[0.5, 0.25],
+        help="points of accuracy from the best (default: 0.5, 0.25)",
+    )
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the pictures here")
     parser.add_argument("--pages", type=Path, metavar="FOLDER", help="write the curves of the strategies' pages here")
     given = parser.parse_args()
@@ -55,47 +76,75 @@ def main() -> None:
 
     space = Kept(grid())
     record = read(given.record, RUNGS, map(name_of, space.enumerate()))
-    horizon = exhaustive(record, given.workers)
-    print_record(record, given.within, horizon, given.workers)
+    print_record(record, given.within)
     print_fidelity(record)
-    found: dict[tuple[str, str], list[Search]] = {}
-    for strategy in given.strategies:
-        for scheduler in (FULL, *given.schedulers):
-            found[strategy, scheduler] = [
+    print_places(record, max(given.within))
+    for workers in given.workers:
+        enough = -math.inf if given.plot or given.pages else min(given.within)
+        found = searched(space, record, given.strategies, given.schedulers, workers, given.seeds, enough)
+        print(f"\nAll full trainings on {workers} workers: {exhaustive(record, workers):.1f} virtual seconds.")
+        for within in given.within:
+            print_times(found, within, given.seeds, workers)
+        if workers == given.workers[0] and (given.plot or given.pages):
+            at = np.linspace(0, exhaustive(record, workers) / 2, QUARTERS)
+            regrets = regret_of(record, found, at)
+            if given.plot:
+                draw(given.plot, record, at, regrets)
+            if given.pages:
+                pages.write_pages(given.pages, at, regrets)
+
+
+def searched(
+    space: Kept,
+    record: Record,
+    strategies: Sequence[str],
+    schedulers: Sequence[str],
+    workers: int,
+    seeds: int,
+    enough: float,
+) -> dict[tuple[str, str], list[Search]]:
+    """Every search over all seeds, until it is good `enough` or the workers could have trained every network in full."""
+    seconds = exhaustive(record, workers)
+    records = {"": record, TRUE_ORDER: record.in_true_order()}
+    found = {}
+    for strategy in strategies:
+        for scheduler, order in [(FULL, ""), *((name, order) for name in schedulers for order in records)]:
+            found[strategy, scheduler + order] = [
                 search(
                     make(strategy, scheduler, space, seed, RUNGS),
-                    record,
-                    workers=given.workers,
-                    seconds=horizon,
+                    records[order],
+                    workers=workers,
+                    seconds=seconds,
                     seed=seed,
+                    enough=enough,
                 )
-                for seed in range(given.seeds)
+                for seed in range(seeds)
             ]
-            print(f"{strategy} {scheduler}: done", file=sys.stderr)
-    print_times(found, given.within, given.seeds)
-    at = np.linspace(0, horizon / 2, QUARTERS)
-    regrets = regret_of(record, found, at)
-    if given.plot:
-        draw(given.plot, record, at, regrets)
-    if given.pages:
-        pages.write_pages(given.pages, at, regrets)
+            print(f"{workers} workers, {strategy}, {scheduler}{order}: done", file=sys.stderr)
+    return found
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def print_record(record: Record, within: float, horizon: float, workers: int) -> None:
-    """What is in the record, and how rare the good ones are."""
+def print_record(record: Record, within: Sequence[float]) -> None:
+    """What is in the record, how rare the good ones are, and what one of them takes alone."""
     networks = list(record.networks.values())
     truths = 100 * np.array([network.truth for network in networks])
     seconds = [network.full[0].seconds for network in networks]
-    good = int((truths >= truths.max() - within).sum())
     print(
         f"{len(networks)} networks, {len(networks[0].full)} full trainings each; accuracy {truths.max():.2f} at best, "
-        f"{np.median(truths):.2f} in the middle, {truths.min():.2f} at worst; {good} within {within:g} points.\n"
-        f"A full training: {np.median(seconds):.2f} CPU seconds ({min(seconds):.2f} to {max(seconds):.2f}); "
-        f"all of them on {workers} workers: {horizon:.1f}."
+        f"{np.median(truths):.2f} in the middle, {truths.min():.2f} at worst.\n"
+        f"A full training: {np.median(seconds):.2f} CPU seconds ({min(seconds):.2f} to {max(seconds):.2f}).\n"
     )
+    rows: list[list[object]] = []
+    for points in within:
+        good = [network for network, truth in zip(networks, truths, strict=True) if truth >= truths.max() - points]
+        full = [network.full[0].seconds for network in good]
+        climb = [sum(rung.seconds for rung in network.rungs) for network in good]
+        rows.append([f"{points:g}", len(good), *(f"{np.median(took):.1f} ({min(took):.1f})" for took in (full, climb))])
+    header = ["points from the best", "networks", "seconds in full, median (least)", "seconds up all rungs"]
+    print_table(header, rows)
 
 
 def print_fidelity(record: Record) -> None:
@@ -118,9 +167,24 @@ def print_fidelity(record: Record) -> None:
     print_table(header, rows)
 
 
-def print_times(found: Searches, within: float, seeds: int) -> None:
+def print_places(record: Record, within: float) -> None:
+    """Where each of the good networks stands at each rung, among all: whom short trainings would let go."""
+    networks = list(record.networks.values())
+    levels = [places(record, level) for level in range(len(record.epochs))]
+    good = [i for i, network in enumerate(networks) if network.truth >= record.best - within / 100]
+    rows: list[list[object]] = [
+        [f"{100 * (record.best - networks[i].truth):.2f}", *(level[i] for level in levels)]
+        for i in sorted(good, key=lambda i: -networks[i].truth)
+    ]
+    print(f"\nPlaces of the good ones after so many epochs, of {len(networks)}\n")
+    print_table(["points from the best", *record.epochs], rows)
+    gone = ", ".join(f"{count} ({good} good)" for count, good in survivors(record, within))
+    print(f"\nOf all of them, the best third of each rung goes on: {gone}.")
+
+
+def print_times(found: Searches, within: float, seeds: int, workers: int) -> None:
     """Virtual seconds to the goal, and what they are of those of the same strategy with full trainings."""
-    print(f"\nVirtual seconds to within {within:g} points of the best, {seeds} seeds\n")
+    print(f"\nVirtual seconds to within {within:g} points of the best, {workers} workers, {seeds} seeds\n")
     rows = []
     for (strategy, scheduler), searches in found.items():
         alone = [one.time_to(within) for one in searches]
@@ -145,10 +209,12 @@ def _ratio(found: Ratio) -> str:
 
 
 def regret_of(record: Record, found: Searches, at: Floats) -> dict[tuple[str, str], Floats]:
-    """Regret of the incumbent at these times: (seeds, times) by strategy and scheduler."""
+    """Regret of the incumbent at these times, by strategy and scheduler, true order left out: (seeds, times)."""
     worst = 100 * (record.best - min(network.truth for network in record.networks.values()))
     return {
-        key: np.array([regret_over_time(one.steps, at, worst) for one in searches]) for key, searches in found.items()
+        key: np.array([regret_over_time(one.steps, at, worst) for one in searches])
+        for key, searches in found.items()
+        if not key[1].endswith(TRUE_ORDER)
     }
 
 

@@ -114,5 +114,23 @@ def crossings(record: Record, level: int) -> float:
     return float((np.sign(answers[rows] - answers[columns]) * np.sign(truths[rows] - truths[columns]) < 0).mean())
 
 
+def places(record: Record, level: int) -> list[int]:
+    """The place of each network at a rung, among all; 1 is the best, equal ones share it."""
+    networks = record.networks.values()
+    answers = [_accuracy([rung.accuracy for rung in network.rungs], level) for network in networks]
+    return [1 + sum(other > answer for other in answers) for answer in answers]
+
+
+def survivors(record: Record, within: float, eta: int = 3) -> list[tuple[int, int]]:
+    """How many go on from each rung but the top one when all networks are there, and how many of them are good."""
+    left = list(record.networks.values())
+    found = []
+    for level in range(len(record.epochs) - 1):
+        left.sort(key=lambda network: -_accuracy([rung.accuracy for rung in network.rungs], level))
+        left = left[: len(left) // eta]
+        found.append((len(left), sum(network.truth >= record.best - within / 100 for network in left)))
+    return found
+
+
 def _accuracy(rungs: Sequence[float | None], level: int) -> float:
     return (rungs[level] or 0.0) if level < len(rungs) else 0.0

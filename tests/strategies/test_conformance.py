@@ -26,6 +26,7 @@ from netwright.testing.toys import Grid, Interval, Nested, toy_costs
 TOYS: dict[str, SearchSpace] = {
     "grid": Grid((5,) * 6),
     "one_point": Grid((1, 1)),
+    "few_points": Grid((3, 3)),
     "continuous": Interval(),
     "conditional": Nested(12),
 }

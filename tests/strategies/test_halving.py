@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import islice, pairwise, product
 from random import Random
 from statistics import mean
 
@@ -11,8 +11,8 @@ from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Continue, Fidelity, Fresh, Proposal, TrialId
-from netwright.strategies import NSGA2, Halving, RandomSearch, RegularizedEvolution, Strategy
-from netwright.strategies.halving import WINDOW
+from netwright.strategies import NSGA2, GridSearch, Halving, LocalSearch, RandomSearch, RegularizedEvolution, Strategy
+from netwright.strategies.halving import REPEATS, WINDOW
 from netwright.testing.simulate import Answer, Simulated, simulate
 from netwright.testing.toys import Grid, measured, power_curve, toy_costs
 
@@ -210,8 +210,118 @@ def test_settings_are_checked(rungs: tuple[int, ...], eta: int, sentence: str) -
 def test_memory_is_bounded_by_the_window() -> None:
     halving = Halving(NSGA2(GRID, parse_goal((), ()), seed=0, costs=toy_costs), rungs=(1, 3))
     simulate(halving, lambda p, rng: measured(accuracy=rng.random(), parameters=rng.random()), trials=2 * WINDOW)
-    assert len(halving.bracket.rungs[0].records) == WINDOW
-    assert not halving.bracket.open
+    (bracket,) = halving.brackets
+    assert len(bracket.rungs[0].records) == WINDOW
+    assert not bracket.open
+
+
+# -- a space that is used up ------------------------------------------------------------------------------------------
+
+SMALL = Grid((3, 3))
+POINTS = [SMALL.candidate(point) for point in product(range(3), repeat=2)]
+
+
+class Finite(RandomSearch):
+    """Every point of the small grid once, then no more."""
+
+    def ask(self) -> Iterator[Proposal]:
+        for candidate in POINTS[self.asked :]:
+            yield self.propose(candidate, origin="grid")
+
+
+def used_up(
+    kind: type[Strategy] = Finite, *, workers: int = 1, hopeless: float = 0.0, lost: tuple[str, ...] = ()
+) -> tuple[Simulated, Halving, dict[int, list[float]]]:
+    """A search of the small grid until nothing is left, and which accuracies came to each rung, in order.
+
+    Accuracies tell candidates apart and grow with training; those whose key is `lost` fail at the second rung.
+    """
+    worth = {candidate.key: 0.1 * (8 - place) for place, candidate in enumerate(POINTS)}
+
+    def evaluate(proposal: Proposal, rng: Random) -> Answer:
+        if proposal.fidelity.epochs > 1 and proposal.candidate.key in lost:
+            return "diverged"
+        return measured(accuracy=worth[proposal.candidate.key] + 0.001 * proposal.fidelity.epochs)
+
+    halving = Halving(kind(SMALL, GOAL, seed=0, costs=toy_costs), rungs=(1, 3, 9), hopeless=hopeless)
+    run = simulate(halving, evaluate, trials=300, workers=workers, duration=lambda p, rng: rng.lognormvariate(0, 1))
+    reached: dict[int, list[float]] = {1: [], 3: [], 9: []}
+    for proposal in {p.identity(): p for p in run.proposals.values()}.values():
+        reached[proposal.fidelity.epochs].append(round(worth[proposal.candidate.key], 1))
+    return run, halving, reached
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers"),
+    [(Finite, 1), (Finite, 4), (RandomSearch, 1), (GridSearch, 1), (RegularizedEvolution, 1), (LocalSearch, 1)],
+)
+def test_in_a_space_that_is_used_up_all_are_trained_to_the_top(kind: type[Strategy], workers: int) -> None:
+    run, _, reached = used_up(kind, workers=workers)
+    assert [len(reached[epochs]) for epochs in (1, 3, 9)] == [9, 9, 9]
+    started = [p.start.trial for p in run.proposals.values() if isinstance(p.start, Continue)]
+    assert len(started) == len(set(started)) == 18
+
+
+def test_the_most_promising_of_the_rest_go_first_the_highest_rung_before_others() -> None:
+    """Of nine three go on by the rule, and one of these; then the other two to the top, and the rest after them."""
+    run, _, _ = used_up()
+    went = [
+        (p.fidelity.epochs, round(run.answers[p.start.trial]["accuracy"].value, 1))
+        for p in run.proposals.values()
+        if isinstance(p.start, Continue)
+    ]
+    by_rule = {(3, 0.8), (3, 0.7), (3, 0.6), (9, 0.8)}
+    rest = [step for step in went if step not in by_rule]
+    assert rest[:2] == [(9, 0.7), (9, 0.6)]
+    assert rest[2:] == [step for worth in (0.5, 0.4, 0.3, 0.2, 0.1, 0.0) for step in ((3, worth), (9, worth))]
+
+
+def test_hopeless_and_failed_ones_stay_behind_when_nothing_else_is_left() -> None:
+    run, _, reached = used_up(hopeless=0.25, lost=(POINTS[1].key,))
+    assert not {0.0, 0.1} & set(reached[3])
+    assert 0.7 in reached[3]
+    assert 0.7 not in reached[9]
+    assert sum(p.fidelity.epochs == 3 and p.candidate.key == POINTS[1].key for p in run.proposals.values()) == 1
+
+
+def test_with_new_candidates_left_nobody_outside_the_best_third_goes_on() -> None:
+    _, _, reached = used_up(RandomSearch)
+    assert reached[3][0] == max(reached[1][:3])
+    bench = Bench()
+    for trial in bench.open(REPEATS + 2):
+        bench.finish(trial, 0.5)
+    origins = [p.origin for p in islice(bench.halving.ask(), 30)]
+    assert origins == ["promotion"] * 4 + ["random"] * 26
+
+
+def test_a_strategy_that_repeats_itself_tries_again_before_each_of_the_rest() -> None:
+    """A new candidate found late is trained before anybody else of the rest."""
+
+    class Late(RandomSearch):
+        def ask(self) -> Iterator[Proposal]:
+            points = [0, 1, 2, *[0] * (REPEATS + 1), 3]
+            for point in points[self.asked :]:
+                yield self.propose(POINTS[point], origin="random")
+
+    halving = Halving(Late(SMALL, GOAL, seed=0, costs=toy_costs), rungs=(1, 3), hopeless=0.0)
+    run = simulate(halving, lambda p, rng: measured(accuracy=rng.random()), trials=100)
+    order = ["new" if not isinstance(p.start, Continue) else "on" for p in run.proposals.values()]
+    assert order == ["new"] * 3 + ["on"] + ["new"] * REPEATS + ["on", "new", "on", "new", "on"]
+
+
+@pytest.mark.parametrize("kind", [Finite, RandomSearch])
+def test_a_replay_of_a_space_that_is_used_up_goes_on_alike(kind: type[Strategy]) -> None:
+    run, _, _ = used_up(kind, workers=4)
+    lived, told = (Halving(kind(SMALL, GOAL, seed=0, costs=toy_costs), rungs=(1, 3, 9), hopeless=0.0) for _ in range(2))
+    for event in run.events:
+        if isinstance(event, Asked):
+            ((_, proposal),) = event.trials
+            assert next(told.ask()) == proposal == next(lived.ask())
+            if isinstance(proposal.start, Continue):
+                assert proposal.start.trial in told.holds()
+        lived.tell(event)
+        told.tell(event)
+    assert list(islice(told.ask(), 5)) == list(islice(lived.ask(), 5))
 
 
 # -- learning curves with a known best ---------------------------------------------------------------------------------
@@ -242,7 +352,8 @@ class Curves(Grid):
         (index,) = self.point(proposal.candidate)
         return measured(accuracy=power_curve(*self.curves[index], proposal.fidelity.epochs) + rng.gauss(0, 0.005))
 
-    def search(self, seed: int, workers: int) -> Simulated:
+    def search(self, seed: int, workers: int, new: int = 500) -> Simulated:
+        """Until a fifth of all epochs is paid for, or so many candidates were begun."""
         halving = Halving(Each(self, GOAL, seed=seed, costs=toy_costs), rungs=RUNGS)
         return simulate(
             halving,
@@ -251,7 +362,7 @@ class Curves(Grid):
             workers=workers,
             duration=lambda proposal, rng: proposal.fidelity.epochs * rng.lognormvariate(0, 0.5),
             seed=seed,
-            stop=lambda run: run.epochs >= 0.2 * 500 * RUNGS[-1],
+            stop=lambda run: run.epochs >= 0.2 * 500 * RUNGS[-1] or halving.inner.asked > new,
         )
 
     def place(self, run: Simulated) -> int:
@@ -285,8 +396,11 @@ def test_a_fifth_of_the_epochs_finds_one_of_the_best_figures(workers: int) -> No
 
 @pytest.mark.parametrize("workers", [1, 8, 64])
 def test_promotions_keep_to_a_third(workers: int) -> None:
-    """Of n results at a rung a third is promoted, but for those that were among the best when there were fewer."""
-    run = Curves(0).search(0, workers)
+    """Of n results at a rung a third is promoted, but for those that were among the best when there were fewer.
+
+    As long as there are new candidates.
+    """
+    run = Curves(0).search(0, workers, new=400)
     for low, high in pairwise(RUNGS):
         finished = [t for t in run.answers if run.proposals[t].fidelity.epochs == low]
         promoted = [p for p in run.proposals.values() if p.fidelity.epochs == high]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from random import Random
 
@@ -146,6 +146,19 @@ def test_a_replay_deals_out_the_same() -> None:
     assert list(islice(told.ask(), 30)) == list(islice(lived.ask(), 30))
     assert told.holds() == lived.holds()
     assert told.given == lived.given
+
+
+def test_in_a_space_that_is_used_up_every_bracket_trains_its_candidates_to_the_top() -> None:
+    class Finite(RandomSearch):
+        def ask(self) -> Iterator[Proposal]:
+            for point in range(self.asked, 12):
+                yield self.propose(GRID.candidate((point % 5, point // 5, 0, 0, 0, 0)), origin="grid")
+
+    run = searched(hyperband(Finite(GRID, GOAL, seed=0, costs=toy_costs), rungs=(1, 3, 9)), 100, workers=3)
+    began = Counter(p.fidelity.epochs for p in run.proposals.values() if not isinstance(p.start, Continue))
+    reached = Counter(p.fidelity.epochs for p in run.proposals.values())
+    assert began == {1: 7, 3: 3, 9: 2}
+    assert reached == {1: 7, 3: 10, 9: 12}
 
 
 @pytest.mark.parametrize("kind", [NSGA2, RegularizedEvolution, LocalSearch, TPE])

@@ -52,7 +52,7 @@ def test_feasible_first_then_rank_then_crowding_then_violation() -> None:
         Result((), 0.1),
         Result((4.0, 4.0), 0.0, (4.0, 4.0)),
     ]
-    assert best_first(results) == [1, 3, 4, 2, 6, 5, 0]
+    assert list(best_first(results)) == [1, 3, 4, 2, 6, 5, 0]
 
 
 numbers = st.floats(-1e9, 1e9)
@@ -79,7 +79,7 @@ def test_what_failed_ranks_below_everything_whatever_the_order(
 
 def test_one_objective_orders_by_value() -> None:
     results = [Result((cost,), 0.0, (cost,)) for cost in (0.3, 0.1, 0.2)]
-    assert best_first(results) == [1, 2, 0]
+    assert list(best_first(results)) == [1, 2, 0]
 
 
 def test_members_are_compared_on_the_highest_common_rung() -> None:

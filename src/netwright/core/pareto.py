@@ -52,13 +52,14 @@ def crowding(costs: Sequence[Costs]) -> list[float]:
     """Crowding distance of each member of one front: infinite at the ends of every objective, 0 for a zero range."""
     distance = [0.0] * len(costs)
     for objective in range(len(costs[0]) if costs else 0):
-        order = sorted(range(len(costs)), key=lambda i: costs[i][objective])
-        low, high = costs[order[0]][objective], costs[order[-1]][objective]
+        values = [cost[objective] for cost in costs]
+        order = sorted(range(len(values)), key=values.__getitem__)
+        low, high = values[order[0]], values[order[-1]]
         distance[order[0]] = distance[order[-1]] = inf
         if high <= low:
             continue
         for before, here, after in zip(order, order[1:], order[2:], strict=False):
-            distance[here] += (costs[after][objective] - costs[before][objective]) / (high - low)
+            distance[here] += (values[after] - values[before]) / (high - low)
     return distance
 
 

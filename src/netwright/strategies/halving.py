@@ -4,29 +4,36 @@ Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht, Talwalkar, "A System
 Tuning", MLSys 2020, arXiv 1810.05934 (ASHA, the promotion variant). On every ask the best not yet promoted result of
 the highest possible rung goes on from its own checkpoint; where there is none, the inner strategy proposes at rung 0.
 
-Where this deviates: several objectives (constraint domination, rank, crowding); each rung compares its latest
-`WINDOW` results, which bounds memory and lets the old give way in a long search; results that were copied, refused
-before training or stopped early are never promoted; with several objectives, `hopeless` keeps the worst of a rung
-from promotion: among tiny networks one near chance is non-dominated by its size alone.
+Where this deviates: no worker idles in a space that is used up. When the inner strategy has nothing new, the best of
+the rest go on, the highest rung first: whoever came to a rung is better, as far as is known, than those left below.
+With several objectives the best are those by constraint domination, rank and crowding. Each rung compares its latest
+`WINDOW` results, which bounds memory and lets the old give way in a long search. Results that were copied, refused
+before training or stopped early are never promoted, nor is the `hopeless` share of a rung: among tiny networks one
+near chance is non-dominated by its size alone.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
 
 from netwright.core.candidate import Candidate
 from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.metrics import QUALITY
 from netwright.core.objective import Goal
-from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
+from netwright.core.trial import Continue, Fidelity, Fresh, Proposal, TrialId
 from netwright.strategies.base import Source, Strategy, Told
 from netwright.strategies.population import Result, result_of
 from netwright.strategies.ranking import best_first
 
 WINDOW = 243
+REPEATS = 10
+"""A strategy that repeats itself so often in a row has nothing new."""
 
 
 @dataclass(slots=True)
@@ -43,11 +50,11 @@ class Record:
 
 @dataclass(slots=True)
 class Rung:
-    """One level of training: its latest results, and their order (None: to be made again)."""
+    """One level of training: its latest results, and the best of eta among them (None: to be found again)."""
 
     epochs: int
     records: deque[Record]
-    order: list[Record] | None = None
+    best: list[Record] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +82,35 @@ class Bracket:
         self.open: dict[TrialId, Open] = {}
         self._levels = {epochs: level for level, epochs in enumerate(rungs)}
 
-    def promotable(self, offered: set[TrialId]) -> tuple[int, Record] | None:
-        """The level and the record that goes on from there next, the highest level first; none of those `offered`."""
+    def promotable(self, offered: set[TrialId], *, beyond: bool) -> tuple[int, Record] | None:
+        """The level and the record that goes on from there next, the highest level first; none of those `offered`.
+
+        Of the best of `eta`, or `beyond` them of all that are held.
+        """
         for level in reversed(range(len(self.rungs) - 1)):
             rung = self.rungs[level]
-            for record in self._ordered(rung)[: len(rung.records) // self.eta]:
+            for record in self._held(rung) if beyond else self._best(rung):
                 if not record.closed and record.trial not in offered:
                     return level, record
         return None
 
-    def _ordered(self, rung: Rung) -> list[Record]:
-        if rung.order is None:
-            records = list(rung.records)
-            order = best_first([record.result for record in records])
-            outside = self._hopeless(records)
-            rung.order = [records[i] for i in order if i not in outside]
-        return rung.order
+    def _best(self, rung: Rung) -> list[Record]:
+        if rung.best is None:
+            rung.best = list(islice(self._ordered(rung), len(rung.records) // self.eta))
+        return rung.best
+
+    def _held(self, rung: Rung) -> list[Record]:
+        """Those of the better half that are not promoted yet; the best of all others where there are none."""
+        order = list(self._ordered(rung))
+        half = (len(rung.records) + 1) // 2
+        rest = [record for record in order[half:] if not record.closed]
+        return [record for record in order[:half] if not record.closed] or rest[:1]
+
+    def _ordered(self, rung: Rung) -> Iterator[Record]:
+        """The best first, without the hopeless ones."""
+        records = list(rung.records)
+        outside = self._hopeless(records)
+        return (records[i] for i in best_first([record.result for record in records]) if i not in outside)
 
     def _hopeless(self, records: Sequence[Record]) -> set[int]:
         """Indices of the feasible records that are among the worst in every objective that training changes."""
@@ -98,7 +118,7 @@ class Bracket:
         worst = int(self.hopeless * len(feasible))
         objectives = self.goal.objectives
         trained = [k for k, objective in enumerate(objectives) if objective.metric in QUALITY]
-        if not worst or not trained or len(objectives) == 1:
+        if not worst or not trained:
             return set()
         ranked = (sorted(feasible, key=lambda i: records[i].result.costs[k])[-worst:] for k in trained)
         return set.intersection(*map(set, ranked))
@@ -147,14 +167,13 @@ class Bracket:
         rung = self.rungs[entry.rung]
         closed = event.status == "stopped" or rung is self.rungs[-1]
         rung.records.append(Record(event.trial, entry.root, entry.candidate, result, closed))
-        rung.order = None
+        rung.best = None
 
     def holds(self) -> set[TrialId]:
-        """Trials that may be promoted: the better half of each rung, and what promotions under way start from."""
+        """Trials that may be promoted next, and what promotions under way start from."""
         held = {entry.below.trial for entry in self.open.values() if entry.below is not None}
         for rung in self.rungs[:-1]:
-            contenders = self._ordered(rung)[: (len(rung.records) + 1) // 2]
-            held.update(record.trial for record in contenders if not record.closed)
+            held.update(record.trial for record in self._held(rung))
         return held
 
 
@@ -170,54 +189,153 @@ def check_rungs(inner: Strategy, rungs: Sequence[int], eta: int, hopeless: float
         raise InputError(f"{inner.name} cannot be combined with successive halving; give one number of epochs")
 
 
-class Halving(Source):
-    """Successive halving of the proposals of `inner` on `rungs` (epochs, rising); `eta` and `hopeless` as in `Bracket`."""
+class Halvings(Source):
+    """Successive halvings side by side, over the proposals of `inner`.
 
-    def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3, hopeless: float = 0.25) -> None:
+    `rungs` are epochs, rising; there is a bracket for each of `sizes`, the i-th on the rungs from the i-th on, and new
+    candidates are dealt out in these proportions. A repeated one goes where it went before, so that its answer is known;
+    `repeats` counts those in a row.
+    """
+
+    def __init__(
+        self, inner: Strategy, rungs: Sequence[int], sizes: Sequence[int], *, eta: int, hopeless: float
+    ) -> None:
         check_rungs(inner, rungs, eta, hopeless)
         self.inner = inner
         self.name = inner.name
-        self.bracket = Bracket(inner.goal, rungs, eta=eta, hopeless=hopeless)
-        inner.fidelity = Fidelity(rungs[0], trunk=True)
+        self.rungs = tuple(Fidelity(epochs, trunk=True) for epochs in rungs)
+        self.sizes = tuple(sizes)
+        self.given = [0] * len(sizes)
+        self.brackets = [Bracket(inner.goal, rungs[first:], eta=eta, hopeless=hopeless) for first in range(len(sizes))]
+        self.repeats = 0
+        self._began: dict[bytes, int] = {}  # by identity: the bracket, where it is not the first
+        inner.fidelity = inner.entry = self.rungs[0]
+
+    # -- asking ----------------------------------------------------------------------------------------------------
 
     def ask(self) -> Iterator[Proposal]:
-        """Promotions from the highest rung down, then proposals of the inner strategy."""
+        """Promotions to the highest rung first, then candidates of the inner strategy, dealt out.
+
+        Where it ends, or only repeats itself, the best of the rest are promoted; before each it may try once more.
+        """
         offered: set[TrialId] = set()
+        drawn: dict[bytes, int] = {}
+        given, repeats = list(self.given), self.repeats
         fresh = self.inner.ask()
         while True:
-            promoted = self.bracket.promotable(offered)
-            if promoted is not None:
-                level, record = promoted
-                offered.add(record.trial)
-                yield self.bracket.promotion(level, record)
+            promotion = self._promotion(offered)
+            if promotion is None and repeats >= REPEATS:
+                promotion = self._promotion(offered, beyond=True)
+            if promotion is not None:
+                offered.update(promotion.parents)
+                repeats = min(repeats, REPEATS - 1)
+                yield promotion
+                continue
+            proposal = next(fresh, None)
+            if proposal is not None:
+                identity = self._identity(proposal)
+                repeated = identity in self.inner.seen or identity in drawn
+                repeats = repeats + 1 if repeated else 0
+                if identity not in drawn:
+                    drawn[identity] = self._began.get(identity, 0) if repeated else self._turn(given)
+                yield _at(self.rungs[drawn[identity]], proposal)
+            elif repeats < REPEATS:
+                repeats = REPEATS
             else:
-                proposal = next(fresh, None)
-                if proposal is None:
-                    return
-                yield proposal
+                return
+
+    def _promotion(self, offered: set[TrialId], *, beyond: bool = False) -> Proposal | None:
+        """The promotion to the highest rung; among brackets of equal standing, that of the lowest first rung."""
+        highest, found = -1, None
+        for first, bracket in enumerate(self.brackets):
+            promoted = bracket.promotable(offered, beyond=beyond)
+            if promoted is not None and first + promoted[0] > highest:
+                highest = first + promoted[0]
+                found = bracket.promotion(*promoted)
+        return found
+
+    def _identity(self, proposal: Proposal) -> bytes:
+        """What the inner strategy knows a proposal by: whichever bracket it went to, and whatever it starts from."""
+        proposal = self._entering(proposal)
+        if not isinstance(proposal.start, Fresh):
+            proposal = replace(proposal, start=Fresh())
+        return bytes.fromhex(proposal.identity())
+
+    def _turn(self, given: list[int]) -> int:
+        """The bracket whose turn it is: after each round it has had exactly its size, and never much more before."""
+        first = min(range(len(given)), key=lambda first: (Fraction(given[first] + 1, self.sizes[first]), first))
+        given[first] += 1
+        return first
+
+    # -- telling ---------------------------------------------------------------------------------------------------
 
     def tell(self, event: Told) -> None:
-        """Take in one recorded event. The inner strategy hears of its own proposals, and of promotions by
-        `on_promoted`."""
+        """Take in one recorded event. The inner strategy hears of its proposals as it made them, of each result at
+        the rung it was trained to, and of promotions by `on_promoted`."""
         if isinstance(event, Asked):
             for trial, proposal in event.trials:
-                if isinstance(proposal.start, Continue):
-                    self.bracket.promote(trial, proposal)
-                else:
-                    self.bracket.enter(trial, proposal.candidate)
-                    self.inner.tell(Asked(event.source, ((trial, proposal),)))
+                self._asked(event.source, trial, proposal)
             return
-        entry = self.bracket.ended(event)
-        if entry is not None and entry.below is None:
-            self.inner.tell(event)
-        elif entry is not None:
-            epochs = self.bracket.rungs[entry.rung].epochs
-            self.inner.on_promoted(entry.root, Fidelity(epochs, trunk=True), event)
+        for first, bracket in enumerate(self.brackets):
+            entry = bracket.ended(event)
+            if entry is None:
+                continue
+            reached = self.rungs[first + entry.rung]
+            if entry.below is not None:
+                self.inner.on_promoted(entry.root, reached, event)
+            else:
+                with _told_at(self.inner, reached):
+                    self.inner.tell(event)
+
+    def _asked(self, source: str, trial: TrialId, proposal: Proposal) -> None:
+        if isinstance(proposal.start, Continue):
+            self.repeats = min(self.repeats, REPEATS - 1)
+            for bracket in self.brackets:
+                bracket.promote(trial, proposal)
+            return
+        first = next((i for i in range(len(self.brackets)) if self.rungs[i] == proposal.fidelity), 0)
+        identity = self._identity(proposal)
+        if identity in self.inner.seen:
+            self.repeats += 1
+        else:
+            self.repeats = 0
+            self.given[first] += 1
+            if first:
+                self._began[identity] = first
+        self.brackets[first].enter(trial, proposal.candidate)
+        self.inner.tell(Asked(source, ((trial, self._entering(proposal)),)))
+
+    def _entering(self, proposal: Proposal) -> Proposal:
+        """As the inner strategy made it, before it was dealt to a bracket."""
+        return _at(self.rungs[0], proposal)
+
+    # -- what the loop and a person want to know -------------------------------------------------------------------
 
     def holds(self) -> set[TrialId]:
-        """What may be promoted, and what the inner strategy holds."""
-        return self.bracket.holds() | self.inner.holds()
+        """What may be promoted in any bracket, and what the inner strategy holds."""
+        return self.inner.holds().union(*(bracket.holds() for bracket in self.brackets))
 
     def remarks(self) -> tuple[str, ...]:
         """Those of the inner strategy."""
         return self.inner.remarks()
+
+
+class Halving(Halvings):
+    """Successive halving of the proposals of `inner` on `rungs` (epochs, rising); `eta` and `hopeless` as in `Bracket`."""
+
+    def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3, hopeless: float = 0.25) -> None:
+        super().__init__(inner, rungs, (1,), eta=eta, hopeless=hopeless)
+
+
+def _at(fidelity: Fidelity, proposal: Proposal) -> Proposal:
+    return proposal if proposal.fidelity == fidelity else replace(proposal, fidelity=fidelity)
+
+
+@contextmanager
+def _told_at(inner: Strategy, fidelity: Fidelity) -> Iterator[None]:
+    """Let a strategy take the result it is told for one at `fidelity`."""
+    before, inner.fidelity = inner.fidelity, fidelity
+    try:
+        yield
+    finally:
+        inner.fidelity = before

@@ -12,16 +12,11 @@ in these proportions, not bracket after bracket, so a search that is cut off has
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Sequence
 
 from netwright.core.errors import InputError
-from netwright.core.events import Asked
-from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
-from netwright.strategies.base import Source, Strategy, Told
-from netwright.strategies.halving import Bracket, Open, Record, check_rungs
+from netwright.strategies.base import Strategy
+from netwright.strategies.halving import Halvings
 
 
 def sizes(brackets: int, eta: int = 3) -> tuple[int, ...]:
@@ -46,7 +41,7 @@ def table(longest: int, *, eta: int = 3, shortest: int = 1) -> list[list[tuple[i
     return rows
 
 
-class Hyperband(Source):
+class Hyperband(Halvings):
     """Successive halvings of the proposals of `inner` on `rungs` (epochs, rising) and on all of their upper ends.
 
     `eta` and `hopeless` are those of `halving.Bracket`. The inner strategy draws one stream of candidates, whichever
@@ -54,100 +49,4 @@ class Hyperband(Source):
     """
 
     def __init__(self, inner: Strategy, *, rungs: Sequence[int], eta: int = 3, hopeless: float = 0.25) -> None:
-        check_rungs(inner, rungs, eta, hopeless)
-        self.inner = inner
-        self.name = inner.name
-        self.epochs = tuple(rungs)
-        self.sizes = sizes(len(rungs), eta)
-        self.given = [0] * len(rungs)
-        self.brackets = [Bracket(inner.goal, rungs[first:], eta=eta, hopeless=hopeless) for first in range(len(rungs))]
-        inner.fidelity = inner.entry = Fidelity(rungs[0], trunk=True)
-
-    # -- asking ----------------------------------------------------------------------------------------------------
-
-    def ask(self) -> Iterator[Proposal]:
-        """Promotions to the highest rung first, of all brackets; then candidates of the inner strategy, dealt out."""
-        offered: set[TrialId] = set()
-        given = list(self.given)
-        fresh = self.inner.ask()
-        while True:
-            promoted = self._promotable(offered)
-            if promoted is not None:
-                bracket, level, record = promoted
-                offered.add(record.trial)
-                yield bracket.promotion(level, record)
-                continue
-            proposal = next(fresh, None)
-            if proposal is None:
-                return
-            first = self._next(given)
-            given[first] += 1
-            yield replace(proposal, fidelity=Fidelity(self.epochs[first], trunk=True))
-
-    def _promotable(self, offered: set[TrialId]) -> tuple[Bracket, int, Record] | None:
-        """The promotion to the highest rung; among brackets of equal standing, that of the lowest first rung."""
-        found = None
-        highest = -1
-        for first, bracket in enumerate(self.brackets):
-            promoted = bracket.promotable(offered)
-            if promoted is not None and first + promoted[0] > highest:
-                highest = first + promoted[0]
-                found = (bracket, *promoted)
-        return found
-
-    def _next(self, given: Sequence[int]) -> int:
-        """The bracket whose turn it is: after each round it has had exactly its size, and never much more before."""
-        return min(range(len(given)), key=lambda first: (Fraction(given[first] + 1, self.sizes[first]), first))
-
-    # -- telling ---------------------------------------------------------------------------------------------------
-
-    def tell(self, event: Told) -> None:
-        """Take in one recorded event. The inner strategy hears of its proposals as it made them, of each result at
-        the rung it was trained to, and of promotions by `on_promoted`."""
-        if isinstance(event, Asked):
-            for trial, proposal in event.trials:
-                self._asked(event.source, trial, proposal)
-            return
-        for first, bracket in enumerate(self.brackets):
-            entry = bracket.ended(event)
-            if entry is not None:
-                self._ended(event, entry, Fidelity(self.epochs[first + entry.rung], trunk=True))
-
-    def _asked(self, source: str, trial: TrialId, proposal: Proposal) -> None:
-        if isinstance(proposal.start, Continue):
-            for bracket in self.brackets:
-                bracket.promote(trial, proposal)
-            return
-        first = self.epochs.index(proposal.fidelity.epochs)
-        self.given[first] += 1
-        self.brackets[first].enter(trial, proposal.candidate)
-        entry = self.inner.entry or self.inner.fidelity
-        self.inner.tell(Asked(source, ((trial, replace(proposal, fidelity=entry)),)))
-
-    def _ended(self, event: Told, entry: Open, fidelity: Fidelity) -> None:
-        assert not isinstance(event, Asked)
-        if entry.below is not None:
-            self.inner.on_promoted(entry.root, fidelity, event)
-            return
-        with _told_at(self.inner, fidelity):
-            self.inner.tell(event)
-
-    # -- what the loop and a person want to know -------------------------------------------------------------------
-
-    def holds(self) -> set[TrialId]:
-        """What may be promoted in any bracket, and what the inner strategy holds."""
-        return self.inner.holds().union(*(bracket.holds() for bracket in self.brackets))
-
-    def remarks(self) -> tuple[str, ...]:
-        """Those of the inner strategy."""
-        return self.inner.remarks()
-
-
-@contextmanager
-def _told_at(inner: Strategy, fidelity: Fidelity) -> Iterator[None]:
-    """Let a strategy take the result it is told for one at `fidelity`."""
-    before, inner.fidelity = inner.fidelity, fidelity
-    try:
-        yield
-    finally:
-        inner.fidelity = before
+        super().__init__(inner, rungs, sizes(len(rungs), eta), eta=eta, hopeless=hopeless)

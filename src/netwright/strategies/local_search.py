@@ -15,6 +15,7 @@ start. The `starts` of the space count as random candidates.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from itertools import tee
 from typing import ClassVar
@@ -22,6 +23,7 @@ from typing import ClassVar
 from netwright.core.errors import InputError
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
+from netwright.core.pareto import Costs
 from netwright.core.seeding import stream
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.variation import neighbours
@@ -49,8 +51,9 @@ class LocalSearch(Strategy):
             raise InputError(f"starts_drawn must be at least 1, but got {starts_drawn}")
         self.starts_drawn = starts_drawn
         self.incumbent: Member | None = None
-        self.drawn: list[Member] = []  # those without a parent, for the next start
+        self.drawn: dict[TrialId, Member] = {}  # those without a parent, for the next start
         self.members: dict[TrialId, Member] = {}  # all that this climb has results of
+        self._ranked: dict[int, list[Member]] = {}  # and by epochs, the best at them first
         self._better: list[Member] = []  # those that beat the incumbent
         self._first = Goal(goal.objectives[:1], goal.limits)
         self._open: dict[TrialId, Proposal] = {}
@@ -100,10 +103,12 @@ class LocalSearch(Strategy):
         result = result_of(self._first, event)
         changed: list[Member] = []
         if result is not None:
-            changed = [Member(event.trial, proposal.candidate, {self.fidelity.epochs: result})]
-            self.members[event.trial] = changed[0]
+            member = Member(event.trial, proposal.candidate, {self.fidelity.epochs: result})
+            changed = [member]
+            self.members[member.trial] = member
+            self._rank(member, self.fidelity.epochs)
             if not proposal.parents:
-                self.drawn += changed
+                self.drawn[member.trial] = member
         self._advance(changed)
 
     def on_failed(self, event: Failed | Lost) -> None:
@@ -112,12 +117,27 @@ class LocalSearch(Strategy):
             self._advance([])
 
     def on_promoted(self, trial: TrialId, fidelity: Fidelity, event: Finished | Failed | Lost) -> None:
-        """A member was trained on: it is compared on the higher rung with those that were there, too."""
+        """A member was trained on: it is compared on the higher rung with those that are better there, too."""
         member = self.members.get(trial)
-        if member is not None:
-            member.learn(self._first, fidelity.epochs, event)
-            there = [other for other in self.members.values() if fidelity.epochs in other.results]
-            self._advance(there if member is self.incumbent else [member])
+        if member is None or fidelity.epochs in member.results:
+            return
+        member.learn(self._first, fidelity.epochs, event)
+        changed = [member]
+        if fidelity.epochs in member.results:
+            place = self._rank(member, fidelity.epochs)
+            if member is self.incumbent:
+                changed = self._ranked[fidelity.epochs][:place]
+        self._advance(changed)
+
+    def _rank(self, member: Member, epochs: int) -> int:
+        """Put a member among those trained to as many epochs; how many of them are better."""
+
+        def standing(one: Member) -> tuple[float, Costs]:
+            return one.results[epochs].violation, one.results[epochs].costs
+
+        ranked = self._ranked.setdefault(epochs, [])
+        insort(ranked, member, key=standing)
+        return bisect_left(ranked, standing(member), key=standing)
 
     def _advance(self, changed: Iterable[Member]) -> None:
         """Move to what beats the incumbent, or begin the next climb where this one has nothing left to try."""
@@ -127,9 +147,13 @@ class LocalSearch(Strategy):
         if self._better and (not self.steepest or self._ended()):
             self._move(self._better)
         elif len(self.drawn) >= self.starts_drawn and self._ended():
-            self.members = {member.trial: member for member in self.drawn}
-            self._move(self.drawn)
-            self.drawn = []
+            self.members = self.drawn
+            self.drawn = {}
+            self._ranked = {}
+            for member in self.members.values():
+                for epochs in member.results:
+                    self._rank(member, epochs)
+            self._move(list(self.members.values()))
 
     def _ended(self) -> bool:
         """Whether every neighbour was proposed, and none is under way."""
@@ -144,7 +168,7 @@ class LocalSearch(Strategy):
                 best = member
         self.incumbent = best
         self._around = self._neighbours(best)
-        self.drawn = [member for member in self.drawn if member is not best]
+        self.drawn.pop(best.trial, None)
         self._better = []
 
 

@@ -162,7 +162,7 @@ class PopulationTraining(Strategy):
         """Whose weights a member goes on from; None if it is not among the last of its population."""
         peers = [other for other in self.members if other.population == member.population and other.epochs]
         count = int(self.quantile * len(peers))
-        order = best_first([peer.result for peer in peers])
+        order = list(best_first([peer.result for peer in peers]))
         if not any(peers[i] is member for i in order[len(order) - count :]):
             return None
         return peers[order[rng.randrange(count)]]

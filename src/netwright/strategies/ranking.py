@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from netwright.core.pareto import Costs, crowding
 from netwright.strategies.population import Result
 
 
-def best_first(results: Sequence[Result]) -> list[int]:
-    """Indices of `results`, the best first; ties by index.
+def best_first(results: Sequence[Result]) -> Iterator[int]:
+    """Indices of `results`, the best first; ties by index. Worked out front by front, as far as they are taken.
 
     Feasible results come by (rank, larger crowding), the others after them by violation. With one objective the
     order is by value.
     """
     feasible = [i for i, result in enumerate(results) if result.violation == 0]
-    order: list[int] = []
-    for front in _fronts([results[i].costs for i in feasible]):
-        members = [feasible[position] for position in front]
-        distances = crowding([results[i].spread for i in members])
-        order += [i for _, i in sorted(zip([-distance for distance in distances], members, strict=True))]
+    costs = [results[i].costs for i in feasible]
+    if costs and len(costs[0]) == 1:
+        yield from sorted(feasible, key=lambda i: results[i].costs)
+    else:
+        for front in _fronts(costs):
+            members = [feasible[position] for position in front]
+            distances = crowding([results[i].spread for i in members])
+            yield from (i for _, i in sorted(zip([-distance for distance in distances], members, strict=True)))
     violated = [i for i, result in enumerate(results) if result.violation > 0]
-    return order + sorted(violated, key=lambda i: (results[i].violation, i))
+    yield from sorted(violated, key=lambda i: results[i].violation)
 
 
 def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
@@ -31,9 +34,7 @@ def _fronts(costs: Sequence[Costs]) -> list[list[int]]:
 
     Zhang, Tian, Cheng, Jin, "An Efficient Approach to Nondominated Sorting", IEEE TEC 19(2), 2015 (ENS-BS).
     """
-    order = sorted(range(len(costs)), key=lambda i: (costs[i], i))
-    if costs and len(costs[0]) == 1:
-        return [list(equal) for _, equal in groupby(order, key=lambda i: costs[i])]
+    order = sorted(range(len(costs)), key=costs.__getitem__)
     if costs and len(costs[0]) == 2:
         return _fronts_of_two(costs, order)
     fronts: list[list[int]] = []

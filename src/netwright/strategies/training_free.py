@@ -80,7 +80,8 @@ class TrainingFree(Drawing):
             return
         self.members.append((event.trial, candidate, result))
         if len(self.members) > self.population:
-            del self.members[best_first([result for _, _, result in self.members])[-1]]
+            *_, last = best_first([result for _, _, result in self.members])
+            del self.members[last]
 
     def on_failed(self, event: Failed | Lost) -> None:
         """A failure is never a member, so never a parent."""
