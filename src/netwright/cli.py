@@ -93,7 +93,7 @@ def search(
     strategy: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE.py:NAME", help="How to search; see `netwright strategies`.  [default: nsga2+halving]"
+            metavar="NAME|FILE.py:NAME", help="How to search; see `netwright strategies`.  [default: auto+halving]"
         ),
     ] = None,
     space: SpaceName = None,

@@ -112,7 +112,7 @@ def test_a_strict_limit_is_not_loosened_by_equality() -> None:
 def test_defaults() -> None:
     settings = Settings("photos").complete()
     assert settings.minutes == 10
-    assert (settings.strategy, settings.space, settings.executor) == ("nsga2+halving", "chain", "local")
+    assert (settings.strategy, settings.space, settings.executor) == ("auto+halving", "chain", "local")
     assert settings.objectives == ("accuracy:max", "parameters:min")
     assert (settings.limits, settings.seed, settings.precision, settings.images) == ((), 0, "auto", True)
     assert settings.workers is not None and settings.workers >= 1

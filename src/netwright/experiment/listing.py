@@ -55,7 +55,7 @@ def list_strategies() -> Described:
     ]
     lines += [
         f"All of them can: {_in_words(shared)}.",
-        "Add +halving to a name for asynchronous successive halving: nsga2+halving is the default.",
+        "Add +halving to a name for asynchronous successive halving: auto+halving is the default.",
         "Add +hyperband for several halvings that begin at different rungs; bohb comes with it.",
         "FILE.py:NAME is a strategy of your own.",
     ]

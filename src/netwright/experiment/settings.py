@@ -25,7 +25,7 @@ from netwright.stoppers import STOPPERS
 from netwright.strategies import STRATEGIES, cannot_inherit, check_name, parts_of
 
 DEFAULT_MINUTES = 10.0
-DEFAULT_STRATEGY = "nsga2+halving"
+DEFAULT_STRATEGY = "auto+halving"
 DEFAULT_SPACE = "chain"
 ARRAYS = "(arrays)"
 PYTHON_SPACE = "(python)"
