@@ -1,6 +1,6 @@
 """What strategies share that fit a model to results: the results, their order, and numbers that a model is fitted to.
 
-Modelled are values in units of what random candidates spread (`targets.py`); candidates outside a limit rank below all
+Modelled are values, or ranks where no decision is a number (`targets.py`); candidates outside a limit rank below all
 others, by how far, failures last, and what was trained further ranks above what was not. Parameters and MACs are
 computed, not modelled, where there are several objectives.
 """
@@ -19,11 +19,12 @@ from netwright.core.metrics import METRICS
 from netwright.core.objective import Goal
 from netwright.core.seeding import derive
 from netwright.core.trial import Fidelity, Proposal, TrialId
+from netwright.spaces.choices import Integer, Real
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.population import FAILED, Member, Result, result_of, spread_scale
 from netwright.strategies.ranking import best_first
-from netwright.strategies.targets import Reading, targets
+from netwright.strategies.targets import Reading, ranks, values
 
 MOST_REMEMBERED = 2_000
 """Beyond so many results half of them are forgotten, which bounds the cost of an ask: see `some` for which."""
@@ -42,6 +43,7 @@ class Surrogate(Drawing):
         self.members: dict[TrialId, Member] = {}
         self.underway: dict[TrialId, Candidate] = {}
         self.at_random: set[TrialId] = set()
+        self.numbers = False  # whether any decision so far was one
 
     @abstractmethod
     def on_learned(self) -> None:
@@ -53,6 +55,7 @@ class Surrogate(Drawing):
         """Keep the candidate until its result comes."""
         if not repeated:
             self.underway[trial] = proposal.candidate
+            self.numbers = self.numbers or self._has_numbers(proposal.candidate)
             if proposal.origin == "random":
                 self.at_random.add(trial)
 
@@ -103,7 +106,12 @@ class Surrogate(Drawing):
 
     def targets(self, trials: Sequence[TrialId], index: int) -> list[float]:
         """Objective `index` of these trials as a model is fitted to it, larger is better: see `targets.py`."""
-        return targets([self._reading(trial, index) for trial in trials])
+        readings = [self._reading(trial, index) for trial in trials]
+        return values(readings) if self.numbers else ranks(readings)
+
+    def _has_numbers(self, candidate: Candidate) -> bool:
+        choices = self.space.choices(candidate.decisions).values()
+        return any(isinstance(choice, Integer | Real) for choice in choices)
 
     def _reading(self, trial: TrialId, index: int) -> Reading:
         results = self.members[trial].results

@@ -1,19 +1,21 @@
 """Results as the numbers that a model is fitted to, larger is better.
 
-Values, not ranks: where a search has settled, results differ by next to nothing, and their ranks would promise as much
-for the next step as for the first. Their unit is what random candidates spread above their median, which does not shrink
-while a search closes in. Below `FLOOR` units under that median all are alike, so that networks which learned nothing do
-not set the scale; outside a limit candidates lie below the floor, the farther the lower, and failures last.
+Where no decision is a number, the normal scores of ranks, which no scale of an objective disturbs. Where some are, a
+search can take ever smaller steps, and ranks would promise as much for the next as for the first; there it is values.
+Their unit is what random candidates spread above their median, which does not shrink while a search closes in. Below
+`FLOOR` units under that median all are alike, so that networks which learned nothing do not set the scale.
 
-What was trained further stands above what was not: the worst on a rung where the best of the rung below does.
+Outside a limit candidates lie below all inside, the farther the lower, and failures last. What was trained further
+stands above what was not; of values the worst on a rung where the best of the rung below does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import fsum, sqrt
-from statistics import fmean, median, pstdev
+from statistics import NormalDist, fmean, median, pstdev
 
 FLOOR = 2.0
 """Units below the median of random candidates under which all results are alike."""
@@ -35,27 +37,44 @@ class Reading:
     random: bool
 
 
-def targets(readings: Sequence[Reading]) -> list[float]:
-    """A number for each, of mean 0 and variance 1 over all; equal results have equal ones."""
+def ranks(readings: Sequence[Reading]) -> list[float]:
+    """The normal score of each one's rank; equal results have equal ones."""
+    standings = [(r.violation, -r.epochs, -r.value) if r.violation == 0 else (r.violation, 0, 0.0) for r in readings]
+    found: dict[tuple[float, ...], float] = {}
+    below = 0
+    for standing, equal in groupby(sorted(standings)):
+        count = len(list(equal))
+        rank = below + (count + 1) / 2
+        found[standing] = -NormalDist().inv_cdf((rank - 0.375) / (len(readings) + 0.25))
+        below += count
+    return [found[standing] for standing in standings]
+
+
+def values(readings: Sequence[Reading]) -> list[float]:
+    """The value of each in units of the random ones, shifted and scaled to mean 0 and variance 1 over all."""
     found = [0.0] * len(readings)
     inside = [i for i, reading in enumerate(readings) if reading.violation == 0]
-    foot = 0.0
     if inside:
         drawn = [readings[i].first for i in inside if readings[i].random]
         usual = drawn if len(drawn) >= FEWEST else [readings[i].first for i in inside]
-        center, unit = median(usual), _spread(usual)
-        rungs = sorted({readings[i].epochs for i in inside})
-        for epochs in rungs:
-            rung = [i for i in inside if readings[i].epochs == epochs]
-            if epochs != rungs[0]:
-                values = [readings[i].value for i in rung]
-                center, unit = min(values), _spread(values) or unit
-            for i in rung:
-                height = (readings[i].value - center) / (unit or 1.0)
-                found[i] = max(height, -FLOOR) if epochs == rungs[0] else foot + height
-            foot = max(found[i] for i in rung)
+        unit = _spread(usual) or 1.0
+        lowest, *higher = sorted({readings[i].epochs for i in inside})
+        for i in inside:
+            found[i] = max((readings[i].value - median(usual)) / unit, -FLOOR)
+        foot = max(found[i] for i in inside if readings[i].epochs == lowest)
+        for epochs in higher:
+            foot = _stack(readings, [i for i in inside if readings[i].epochs == epochs], found, foot, unit)
     _place_outside(readings, found)
     return _standardised(found)
+
+
+def _stack(readings: Sequence[Reading], rung: Sequence[int], found: list[float], foot: float, unit: float) -> float:
+    """The results of a rung from `foot` upward, in units of its own spread (or `unit`, without one); gives the highest."""
+    reached = [readings[i].value for i in rung]
+    unit = _spread(reached) or unit
+    for i, value in zip(rung, reached, strict=True):
+        found[i] = foot + (value - min(reached)) / unit
+    return max(found[i] for i in rung)
 
 
 def _place_outside(readings: Sequence[Reading], found: list[float]) -> None:
@@ -67,13 +86,13 @@ def _place_outside(readings: Sequence[Reading], found: list[float]) -> None:
             found[i] = -FLOOR - places[reading.violation]
 
 
-def _spread(values: Sequence[float]) -> float:
+def _spread(reached: Sequence[float]) -> float:
     """Root of the mean square above the median; where nothing lies above it, the standard deviation."""
-    middle = median(values)
-    above = [(value - middle) ** 2 for value in values if value > middle]
-    return sqrt(fsum(above) / len(above)) if above else pstdev(values)
+    middle = median(reached)
+    above = [(value - middle) ** 2 for value in reached if value > middle]
+    return sqrt(fsum(above) / len(above)) if above else pstdev(reached)
 
 
-def _standardised(values: Sequence[float]) -> list[float]:
-    center, scale = fmean(values), pstdev(values)
-    return [(value - center) / scale if scale > 0 else 0.0 for value in values]
+def _standardised(found: Sequence[float]) -> list[float]:
+    center, scale = fmean(found), pstdev(found)
+    return [(value - center) / scale if scale > 0 else 0.0 for value in found]
