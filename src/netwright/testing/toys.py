@@ -2,7 +2,7 @@
 
 A `Grid` has independent categorical decisions. On it stand `T201`, a table the size of NAS-Bench-201 with
 interactions between slots and frozen noise, and `Bits`, counting ones with fresh noise (appendix C of the paper on
-regularized evolution). `Interval` is all continuous, `Nested` conditional to a depth.
+regularized evolution). `Interval` is all continuous, `Nested` conditional to a depth; `branches.py` has all of it at once.
 """
 
 from __future__ import annotations
