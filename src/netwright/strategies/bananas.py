@@ -6,7 +6,7 @@ hundred new mutations of the best network are drawn; for each one value is drawn
 itself (independent Thompson sampling), and the highest draws are proposed.
 
 Where this deviates: the networks see decisions, sizes and numbers of paths beside which paths there are (`vectors.py`),
-and learn values in units of what random candidates spread (`targets.py`), by fewer and wider layers. A mutation changes
+and learn ranks or scaled values (`targets.py`), by fewer and wider layers. A mutation changes
 one decision; where the best has fewer than a hundred new ones, those of the next best follow. Workers do not wait for a
 round to end: they take the next highest draws. Of several objectives each proposal follows a random scalarisation
 (ParEGO). A space without layers is searched by its decisions alone.

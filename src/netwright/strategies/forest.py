@@ -6,7 +6,7 @@ arXiv 2109.09831. The trees disagree where little is known: their mean is the pr
 next is what is expected to improve most; a fifth of the proposals is random, whatever the model believes.
 
 Where this deviates: the start is random, not a Sobol design. Trees see the built network beside the decisions
-(`vectors.py`), and values in units of what random candidates spread in place of logarithms of costs (`targets.py`).
+(`vectors.py`), and ranks or scaled values in place of logarithms of costs (`targets.py`).
 New results join the leaves at once, and new trees are grown whenever there are some more. The acquisition is maximised
 by generations of mutations (`improvement.py`), since a candidate costs more to build than to score.
 """
