@@ -46,6 +46,12 @@ def test_every_page_has_a_picture_and_every_picture_a_page() -> None:
     assert {path.name for path in KEPT} == {file for page in pages for file in shown_on(page)}
 
 
+@pytest.mark.parametrize("page", PICTURES)
+def test_a_page_shows_each_of_its_pictures_once(page: str) -> None:
+    files = [file for _, file in SHOWN.findall((PAGES / f"{page}.md").read_text("utf-8"))]
+    assert sorted(files) == sorted(set(files))
+
+
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_a_page_says_what_its_picture_says_of_itself(path: Path) -> None:
     description = ElementTree.parse(path).getroot().findtext(f"{SVG}desc")
