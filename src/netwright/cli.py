@@ -131,7 +131,7 @@ def search(
     seed: Seed = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; train nothing.")] = False,
     inherit: Annotated[
-        bool, typer.Option("--inherit", help="Children start from their parents' weights (evolution, nsga2).")
+        bool, typer.Option("--inherit", help="Children of evolution start from their parents' weights.")
     ] = False,
     no_images: Annotated[bool, typer.Option("--no-images", help="Keep images out of the report.")] = False,
     allow_changed: AllowChanged = False,
