@@ -119,10 +119,9 @@ class Surrogate(Drawing):
         if result.violation > 0:
             return Reading(0.0, 0.0, epochs, result.violation, random=False)
         first = results[min(results)]
-        value = -result.spread[index]
-        return Reading(
-            value, -first.spread[index] if first.violation == 0 else value, epochs, 0.0, trial in self.at_random
-        )
+        if first.violation > 0:
+            first = result
+        return Reading(-result.spread[index], -first.spread[index], epochs, 0.0, random=trial in self.at_random)
 
     def known(self, index: int) -> bool:
         """Whether objective `index` is computed for every candidate instead of being modelled."""

@@ -57,24 +57,27 @@ def values(readings: Sequence[Reading]) -> list[float]:
     if inside:
         drawn = [readings[i].first for i in inside if readings[i].random]
         usual = drawn if len(drawn) >= FEWEST else [readings[i].first for i in inside]
-        unit = _spread(usual) or 1.0
-        lowest, *higher = sorted({readings[i].epochs for i in inside})
-        for i in inside:
-            found[i] = max((readings[i].value - median(usual)) / unit, -FLOOR)
-        foot = max(found[i] for i in inside if readings[i].epochs == lowest)
-        for epochs in higher:
-            foot = _stack(readings, [i for i in inside if readings[i].epochs == epochs], found, foot, unit)
+        middle, unit = median(usual), _spread(usual) or 1.0
+        lowest, *higher = (
+            [i for i in inside if readings[i].epochs == epochs]
+            for epochs in sorted({readings[i].epochs for i in inside})
+        )
+        for i in lowest:
+            found[i] = max((readings[i].value - middle) / unit, -FLOOR)
+        below = lowest
+        for rung in higher:
+            foot = max(found[i] for i in below)
+            for i, height in zip(rung, _heights([readings[i].value for i in rung], unit), strict=True):
+                found[i] = foot + height
+            below = rung
     _place_outside(readings, found)
     return _standardised(found)
 
 
-def _stack(readings: Sequence[Reading], rung: Sequence[int], found: list[float], foot: float, unit: float) -> float:
-    """The results of a rung from `foot` upward, in units of its own spread (or `unit`, without one); gives the highest."""
-    reached = [readings[i].value for i in rung]
-    unit = _spread(reached) or unit
-    for i, value in zip(rung, reached, strict=True):
-        found[i] = foot + (value - min(reached)) / unit
-    return max(found[i] for i in rung)
+def _heights(reached: Sequence[float], unit: float) -> list[float]:
+    """The results of a rung above the worst of them, in units of their own spread (or `unit`, without one)."""
+    lowest, unit = min(reached), _spread(reached) or unit
+    return [(value - lowest) / unit for value in reached]
 
 
 def _place_outside(readings: Sequence[Reading], found: list[float]) -> None:
