@@ -75,13 +75,13 @@ INTERVALS, MEMBERS = 9, 6
 
 def population_training() -> Markup:
     """Six members under the rule: each interval the last takes the first one's weights and perturbs its rate."""
-    rates, tracks = _train()
+    rates, starts, winner = _train()
     x = Scale("linear", 0, INTERVALS, 96, 560)
     y = Scale("log", 0.008, 1.2, 186, 18)
     parts: list[Markup] = [line(96, 186, 560, 186, "base")]
     parts += [text(88, y(rate) + 4, f"{rate:g}", "small", "end") for rate in (0.01, 0.1, 1)]
     parts += [text(x(step), 203, step, "small", "middle") for step in range(INTERVALS + 1)]
-    parts.append(_schedule(rates, tracks, x, y))
+    parts.append(_schedule(rates, starts, winner, x, y))
     return sheet(
         "Population based training: the weak go on from the weights of the strong",
         "Learning rates of six members over nine intervals. After each interval the weakest ends, and goes on from the "
@@ -94,13 +94,13 @@ def population_training() -> Markup:
     )
 
 
-def _train() -> tuple[np.ndarray, list[list[tuple[int, bool]]]]:
-    """Rates (intervals, members), and for each the member it started from, and whether that was another one."""
+def _train() -> tuple[np.ndarray, list[list[int]], int]:
+    """Rates (intervals, members); for each after the first interval the member that it starts from; the best at the end."""
     rng = np.random.default_rng(3)
     rates = np.empty((INTERVALS, MEMBERS))
     rates[0] = [0.7, 0.36, 0.16, 0.07, 0.03, 0.013]
     skill = np.zeros(MEMBERS)
-    starts: list[list[tuple[int, bool]]] = []
+    starts: list[list[int]] = []
     for step in range(INTERVALS):
         wanted = 0.4 * 0.72**step
         skill += np.exp(-0.5 * np.log(rates[step] / wanted) ** 2)
@@ -110,16 +110,16 @@ def _train() -> tuple[np.ndarray, list[list[tuple[int, bool]]]]:
         rates[step + 1] = rates[step]
         rates[step + 1, last] = rates[step, first] * rng.choice([0.8, 1.2])
         skill[last] = skill[first]
-        starts.append([(first, True) if member == last else (member, False) for member in range(MEMBERS)])
-    return rates, [*starts, [(int(skill.argmax()), False)]]
+        starts.append([first if member == last else member for member in range(MEMBERS)])
+    return rates, starts, int(skill.argmax())
 
 
-def _schedule(rates: np.ndarray, starts: list[list[tuple[int, bool]]], x: Scale, y: Scale) -> Markup:
+def _schedule(rates: np.ndarray, starts: list[list[int]], winner: int, x: Scale, y: Scale) -> Markup:
     """Every interval as a line, branches as curves; the chain of starts of the best on top of them."""
     parts: list[Markup] = []
-    chain = [starts[-1][0][0]]
+    chain = [winner]
     for step in range(INTERVALS - 2, -1, -1):
-        chain.insert(0, starts[step][chain[0]][0])
+        chain.insert(0, starts[step][chain[0]])
     for step in range(INTERVALS):
         for member in range(MEMBERS):
             level = y(float(rates[step, member]))
@@ -127,7 +127,8 @@ def _schedule(rates: np.ndarray, starts: list[list[tuple[int, bool]]], x: Scale,
             parts.append(line(x(step) + 9, level, x(step + 1), level, name))
             if step + 1 == INTERVALS:
                 continue
-            origin, branched = starts[step][member]
+            origin = starts[step][member]
+            branched = origin != member
             above = y(float(rates[step + 1, member]))
             begin = y(float(rates[step, origin]))
             on_chain = chain[step + 1] == member

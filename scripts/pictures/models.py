@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from netwright.reports.axes import Scale, box, line, path
 from netwright.reports.markup import Markup, join
-from netwright.strategies import auto as portfolio
+from netwright.strategies.auto import model_share
 from netwright.strategies.models.acquisition import log_expected_improvement
 from netwright.strategies.models.ensemble import train
 from netwright.strategies.models.gaussian import GaussianProcess, Kernel, Rows
@@ -75,18 +75,15 @@ def _improvement(predict: Callable[[Array], tuple[Array, Array]], alone: Sequenc
     y = Scale("linear", float((mean - 2 * sd).min()), float((mean + 2 * sd).max()), 142, 12)
     up = Scale("linear", 0, float(gain.max()), 204, 160)
 
-    def along(values: Array, scale: Scale) -> list[Point]:
-        return [(x(float(a)), scale(float(b))) for a, b in zip(GRID, values, strict=True)]
-
     level = y(float(seen.max()))
     return [
-        area(along(mean + 2 * sd, y), along(mean - 2 * sd, y), "belief-area"),
-        join(path(along(values, y), "belief-line thin faint") for values in alone),
-        path(along(mean, y), "belief-line"),
+        area(_curve(x, y, mean + 2 * sd), _curve(x, y, mean - 2 * sd), "belief-area"),
+        join(path(_curve(x, y, values), "belief-line thin faint") for values in alone),
+        path(_curve(x, y, mean), "belief-line"),
         line(LEFT, level, RIGHT, level, "best-line dash thin"),
         line(LEFT, 204, RIGHT, 204, "base"),
-        area(along(gain, up), along(0 * gain, up), "promise-area"),
-        path(along(gain, up), "promise-line"),
+        area(_curve(x, up, gain), _curve(x, up, 0 * gain), "promise-area"),
+        path(_curve(x, up, gain), "promise-line"),
         line(x(float(GRID[at])), y(float(mean[at])), x(float(GRID[at])), 204, "next-line thin dash"),
         join(trial(x(float(a)), y(float(b))) for a, b in zip(SEEN, seen, strict=True) if b < seen.max()),
         best(x(float(SEEN[seen.argmax()])), level),
@@ -219,10 +216,7 @@ def _paths() -> Markup:
 def auto() -> Markup:
     """The share of proposals that the model makes, by what a training takes: the rule of the strategy itself."""
     seconds = np.geomspace(0.05, 60, 241)
-    share = [
-        min(portfolio.MOST, max(portfolio.FREE, portfolio.ALLOWED * float(s)) / portfolio.MODEL_SECONDS)
-        for s in seconds
-    ]
+    share = [model_share(float(s), 1) for s in seconds]
     x = Scale("log", 0.05, 60, 64, 616)
     y = Scale("linear", 0, 1, 176, 16)
     edge = [(x(float(s)), y(part)) for s, part in zip(seconds, share, strict=True)]

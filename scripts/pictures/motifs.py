@@ -38,7 +38,7 @@ def hierarchical() -> Markup:
 
 
 def _motif(left: float, top: float, number: int, kinds: tuple[int, ...], changed: int | None = None) -> list[Markup]:
-    """Four nodes: a chain of three edges, and one that leads from the first to the last but one or the last."""
+    """Four nodes: a chain of three edges, and one that leads from the first to the last."""
     xs, y = [left + 8 + 44 * place for place in range(4)], top + 50
     parts: list[Markup] = []
     for place in range(3):
@@ -60,11 +60,10 @@ def _cell() -> list[Markup]:
         (x1, y1), (x2, y2) = spots[a], spots[b]
         length = float(np.hypot(x2 - x1, y2 - y1))
         dx, dy = (x2 - x1) / length * 9, (y2 - y1) / length * 9
-        name = "next" if motif == 1 else "arrow"
-        kind = ("next-line", "next") if motif == 1 else ("arrow", "head")
+        kind, name = (("next-line", "next"), "next-text") if motif == 1 else (("arrow", "head"), "small")
         parts.append(arrow([(x1 + dx, y1 + dy), (x2 - dx, y2 - dy)], *kind))
         up = -8 if y1 < 125 and y2 < 125 else 18
         middle = (x1 + x2) / 2, (y1 + y2) / 2 + up
         anchor = "end" if x2 < 480 else "start" if x1 < 500 else "middle"
-        parts.append(text(*middle, f"motif {motif}", "next-text" if name == "next" else "small", anchor))
+        parts.append(text(*middle, f"motif {motif}", name, anchor))
     return [*parts, *(disc(x, y, "node", 7) for x, y in spots)]

@@ -33,32 +33,31 @@ COSTS: tuple[Point, ...] = (
 def nsga2() -> Markup:
     """Members by front, and within a front by the room around them; the last of the order leaves."""
     ranks = fronts(len(COSTS), lambda a, b: dominates(COSTS[a], COSTS[b]))
-    costs = COSTS
     x = Scale("linear", 0, 1, LEFT + 10, RIGHT - 70)
     y = Scale("linear", 0, 1, FOOT - 8, TOP + 6)
     rooms = {
-        member: room for front in ranks for member, room in zip(front, crowding([costs[m] for m in front]), strict=True)
+        member: room for front in ranks for member, room in zip(front, crowding([COSTS[m] for m in front]), strict=True)
     }
     order = [member for front in ranks for member in sorted(front, key=lambda m: -rooms[m])]
     last = order[-1]
     parts: list[Markup] = []
     for number, front in enumerate(ranks):
-        along_front = sorted(front, key=lambda m: costs[m])
+        along_front = sorted(front, key=lambda m: COSTS[m])
         name = "best-line" if number == 0 else "other-line thin dash"
-        parts.append(path([(x(costs[m][0]), y(costs[m][1])) for m in along_front], name))
-        end = costs[along_front[-1]]
+        parts.append(path([(x(COSTS[m][0]), y(COSTS[m][1])) for m in along_front], name))
+        end = COSTS[along_front[-1]]
         parts.append(
             text(x(end[0]) + 10, y(end[1]) + 4, f"front {number + 1}", "best-text" if number == 0 else "small")
         )
-    inner = sorted(ranks[0], key=lambda m: costs[m])
+    inner = sorted(ranks[0], key=lambda m: COSTS[m])
     widest = max(range(1, len(inner) - 1), key=lambda place: rooms[inner[place]])
-    before, after = costs[inner[widest - 1]], costs[inner[widest + 1]]
+    before, after = COSTS[inner[widest - 1]], COSTS[inner[widest + 1]]
     parts.append(
         box(x(before[0]), y(before[1]), x(after[0]) - x(before[0]), y(after[1]) - y(before[1]), "promise-area")
     )
     for number, front in enumerate(ranks):
         for m in front:
-            spot = x(costs[m][0]), y(costs[m][1])
+            spot = x(COSTS[m][0]), y(COSTS[m][1])
             parts.append(gone(*spot) if m == last else disc(*spot, "best" if number == 0 else "other", 5))
     return sheet(
         "NSGA-II: by front, and within a front by the room around a member",

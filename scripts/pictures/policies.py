@@ -113,13 +113,7 @@ def _gain(left: float, advantage: float, title: str) -> list[Markup]:
         path(points(clipped), "promise-line"),
         disc(x(1.0), y(advantage), "belief", 5),
         arrow([(x(move[0]), y(advantage) + 16), (x(move[1]), y(float(move[1] * advantage)) + 16)], "next-line", "next"),
-        text(
-            (x(beyond[0]) + x(beyond[1])) / 2,
-            y(flat) + 34,
-            "no gain",
-            "promise-text",
-            "middle",
-        ),
+        text((x(beyond[0]) + x(beyond[1])) / 2, y(flat) + 34, "no gain", "promise-text", "middle"),
         text(left + 124, 210, "probability now / when drawn", "small", "middle"),
     ]
 

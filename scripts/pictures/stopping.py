@@ -12,7 +12,7 @@ from scripts.pictures.sheet import sheet
 
 
 def stoppers() -> Markup:
-    """Both rules on curves of the same shape, decided by the rules themselves."""
+    """The median rule and the power law on curves of the same shape."""
     return sheet(
         "Stopping rules: a training that will not come to anything is ended",
         "Left, the median rule: a learning curve whose best value lies below the median of the others' running means is "

@@ -77,9 +77,7 @@ class Auto(Lineage):
 
     def share(self) -> float:
         """The share of the proposals that the model makes, from 0 to `MOST`."""
-        if not self._timed:
-            return MOST
-        return min(MOST, max(FREE, ALLOWED * self._seconds / self._timed) / MODEL_SECONDS)
+        return model_share(self._seconds, self._timed)
 
     def tell(self, event: Told) -> None:
         """Both hear of everything."""
@@ -102,3 +100,10 @@ class Auto(Lineage):
         if event.seconds > 0:
             self._seconds += event.seconds
             self._timed += 1
+
+
+def model_share(seconds: float, trainings: int) -> float:
+    """The share of the proposals that the model makes after so many seconds in so many trainings."""
+    if not trainings:
+        return MOST
+    return min(MOST, max(FREE, ALLOWED * seconds / trainings) / MODEL_SECONDS)
