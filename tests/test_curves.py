@@ -14,12 +14,13 @@ import pytest
 from netwright.core.candidate import Candidate
 from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.data.catalog import arrays_data
+from netwright.strategies import WRAPPERS
 from netwright.strategies.listed import Listed
 from netwright.testing.toys import Grid, power_curve
 
 pytest.importorskip("benchmarks.curves", reason="the benchmarks are not part of this copy")
 
-from benchmarks.curves.clock import FULL, exhaustive, make, schedulers, search
+from benchmarks.curves.clock import FULL, exhaustive, make, search
 from benchmarks.curves.grid import RUNGS, Kept, grid, name_of
 from benchmarks.curves.recorded import Network, Record, Training, append, lines, mend, read
 from benchmarks.curves.recording import train
@@ -175,7 +176,7 @@ def test_only_the_longest_trainings_make_an_incumbent() -> None:
     assert halved.time_to(-1.0) == math.inf
 
 
-@pytest.mark.parametrize("scheduler", schedulers())
+@pytest.mark.parametrize("scheduler", WRAPPERS)
 @pytest.mark.parametrize("strategy", ["random", "regularized-evolution"])
 def test_a_search_ends_in_a_space_that_is_used_up(strategy: str, scheduler: str) -> None:
     record = power_record()

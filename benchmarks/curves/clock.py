@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import netwright.strategies as strategies
 from netwright.core.candidate import Architecture, Candidate
 from netwright.core.errors import CandidateError
 from netwright.core.events import Asked
@@ -36,16 +35,12 @@ found out by then that there is nothing new."""
 GOAL = parse_goal(["accuracy"], [])
 
 
-def schedulers() -> tuple[str, ...]:
-    """Successive halving, and what else netwright has to put around a strategy."""
-    return tuple(getattr(strategies, "WRAPPERS", ("halving",)))
-
-
 def make(strategy: str, scheduler: str, space: SearchSpace, seed: int, epochs: Sequence[int]) -> Source:
     """A strategy under a scheduler (`full` for none). Raises InputError for names that are unknown."""
-    rungs = () if scheduler == FULL else tuple(epochs)
-    more = {} if scheduler in (FULL, "halving") else {"wrapper": scheduler}
-    return make_strategy(strategy, space, GOAL, seed=seed, costs=no_costs, epochs=epochs[-1], rungs=rungs, **more)
+    rungs, wrapper = ((), "halving") if scheduler == FULL else (epochs, scheduler)
+    return make_strategy(
+        strategy, space, GOAL, seed=seed, costs=no_costs, epochs=epochs[-1], rungs=rungs, wrapper=wrapper
+    )
 
 
 def no_costs(architecture: Architecture) -> Costs:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.common import arguments, print_table
 from benchmarks.curves import pages
-from benchmarks.curves.clock import FULL, Search, exhaustive, make, schedulers, search
+from benchmarks.curves.clock import FULL, Search, exhaustive, make, search
 from benchmarks.curves.grid import RUNGS, Kept, grid, name_of
 from benchmarks.curves.picture import plot_curves, plot_regret
 from benchmarks.curves.recorded import RECORD, Record, read
@@ -37,10 +37,10 @@ from benchmarks.curves.summary import (
     survivors,
     times,
 )
-from netwright.strategies import STRATEGIES
+from netwright.strategies import STRATEGIES, WRAPPERS
 
 DEFAULT = ("random", "regularized-evolution", "tpe", "gaussian-process", "nsga2")
-QUARTERS = 200
+POINTS = 200
 """Points of a line in the picture."""
 TRUE_ORDER = ", true order"
 """Behind the name of a scheduler: on a record whose rungs order as the truth does."""
@@ -53,7 +53,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, metavar="NAME")
-    parser.add_argument("--schedulers", nargs="+", choices=schedulers(), default=list(schedulers()), metavar="NAME")
+    parser.add_argument("--schedulers", nargs="+", choices=WRAPPERS, default=list(WRAPPERS), metavar="NAME")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--workers", type=int, nargs="+", default=[8, 2], help="virtual ones (default: 8 and 2)")
     parser.add_argument(
@@ -70,7 +70,7 @@ def main() -> None:
     if given.quick:
         given.seeds, given.strategies = 2, list(pages.STRATEGIES if given.pages else ["random"])
     if given.pages and (
-        missing := set(pages.STRATEGIES) - set(given.strategies) | set(schedulers()) - set(given.schedulers)
+        missing := set(pages.STRATEGIES) - set(given.strategies) | set(WRAPPERS) - set(given.schedulers)
     ):
         parser.error(f"--pages shows {', '.join(sorted(missing))}, too: leave out --strategies and --schedulers")
 
@@ -86,7 +86,7 @@ def main() -> None:
         for within in given.within:
             print_times(found, within, given.seeds, workers)
         if workers == given.workers[0] and (given.plot or given.pages):
-            at = np.linspace(0, exhaustive(record, workers) / 2, QUARTERS)
+            at = np.linspace(0, exhaustive(record, workers) / 2, POINTS)
             regrets = regret_of(record, found, at)
             if given.plot:
                 draw(given.plot, record, at, regrets)

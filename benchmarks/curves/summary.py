@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .recorded import Record
+from .recorded import Network, Record
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ class Fidelity:
 def rung_fidelity(record: Record, level: int) -> Fidelity:
     """Of a rung of the trunk; a network that diverged on the way there has accuracy 0."""
     networks = list(record.networks.values())
-    answers = [_accuracy([rung.accuracy for rung in network.rungs], level) for network in networks]
+    answers = [_accuracy(network, level) for network in networks]
     shares = [
         sum(rung.seconds for rung in network.rungs[: level + 1]) / network.full[0].seconds for network in networks
     ]
@@ -108,7 +108,7 @@ def fidelity(answers: Sequence[float], truths: Sequence[float], share: float) ->
 def crossings(record: Record, level: int) -> float:
     """The share of pairs of networks that a rung ranks the other way round than the full trainings do."""
     networks = list(record.networks.values())
-    answers = np.array([_accuracy([rung.accuracy for rung in network.rungs], level) for network in networks])
+    answers = np.array([_accuracy(network, level) for network in networks])
     truths = np.array([network.truth for network in networks])
     rows, columns = np.triu_indices(len(networks), 1)
     return float((np.sign(answers[rows] - answers[columns]) * np.sign(truths[rows] - truths[columns]) < 0).mean())
@@ -116,8 +116,7 @@ def crossings(record: Record, level: int) -> float:
 
 def places(record: Record, level: int) -> list[int]:
     """The place of each network at a rung, among all; 1 is the best, equal ones share it."""
-    networks = record.networks.values()
-    answers = [_accuracy([rung.accuracy for rung in network.rungs], level) for network in networks]
+    answers = [_accuracy(network, level) for network in record.networks.values()]
     return [1 + sum(other > answer for other in answers) for answer in answers]
 
 
@@ -126,11 +125,12 @@ def survivors(record: Record, within: float, eta: int = 3) -> list[tuple[int, in
     left = list(record.networks.values())
     found = []
     for level in range(len(record.epochs) - 1):
-        left.sort(key=lambda network: -_accuracy([rung.accuracy for rung in network.rungs], level))
+        left.sort(key=lambda network: -_accuracy(network, level))
         left = left[: len(left) // eta]
         found.append((len(left), sum(network.truth >= record.best - within / 100 for network in left)))
     return found
 
 
-def _accuracy(rungs: Sequence[float | None], level: int) -> float:
-    return (rungs[level] or 0.0) if level < len(rungs) else 0.0
+def _accuracy(network: Network, level: int) -> float:
+    """At a rung; 0 from where the network diverged."""
+    return (network.rungs[level].accuracy or 0.0) if level < len(network.rungs) else 0.0
