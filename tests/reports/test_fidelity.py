@@ -15,7 +15,7 @@ from netwright.core.history import History
 from netwright.core.measurement import Measurement
 from netwright.core.objective import Objective
 from netwright.core.trial import Continue, Fidelity, Fresh, Proposal
-from netwright.reports.fidelity import Fidelity as Found
+from netwright.reports.fidelity import FidelityReport as Found
 from netwright.reports.fidelity import compute_fidelity, fidelity_lines, fidelity_verdict, rank_correlation
 from netwright.testing.toys import toy_candidate
 

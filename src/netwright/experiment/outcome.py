@@ -14,7 +14,7 @@ from netwright.core.objective import Goal
 from netwright.core.trial import TrialId
 from netwright.experiment.choice import Standings, entry_of
 from netwright.experiment.ladder import Ladder
-from netwright.reports.fidelity import Fidelity, compute_fidelity
+from netwright.reports.fidelity import FidelityReport, compute_fidelity
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -139,7 +139,7 @@ def is_fidelity(history: History) -> bool:
     return (history.note("purpose") or {}).get("command") == "fidelity"
 
 
-def fidelity_of(history: History) -> Fidelity:
+def fidelity_of(history: History) -> FidelityReport:
     """What a run of `netwright fidelity` has found so far."""
     fact, ladder = history.note("fidelity") or {}, history.note("ladder")
     steps = Ladder.from_json(ladder) if ladder else None
@@ -153,6 +153,6 @@ def fidelity_of(history: History) -> Fidelity:
     )
 
 
-def fidelity_outcome(folder: Path, history: History, found: Fidelity) -> dict[str, Any]:
+def fidelity_outcome(folder: Path, history: History, found: FidelityReport) -> dict[str, Any]:
     """The same as one JSON object."""
     return {"run": folder.name, "trials": history.counts(), **found.to_json()}

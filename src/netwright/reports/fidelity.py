@@ -64,7 +64,7 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
-class Fidelity:
+class FidelityReport:
     """What was found: of `asked` networks `complete` ones count. A full training has `epochs`; `pass_epochs` make a pass.
 
     `values` are what the full trainings reached, in the metric's own unit, and `error` is the typical half of their 90 %
@@ -133,7 +133,7 @@ class Fidelity:
 
 def compute_fidelity(
     history: History, objective: Objective, *, rungs: Sequence[int], epochs: int, asked: int, pass_epochs: int = 1
-) -> Fidelity:
+) -> FidelityReport:
     """From the trials of a run in which each candidate was trained on all `rungs` and for `epochs`."""
     climbs = _climbs(history)
     whole = [trials for trials in climbs if len(trials) == len(rungs) + 1 and _measured(trials, objective)]
@@ -146,7 +146,7 @@ def compute_fidelity(
         shares = np.cumsum(seconds.sum(axis=0)) / max(float(seconds[:, -1].sum()), 1e-9)
         rows = [_rung(rung, shares[place], reached[:, place], reached[:, -1]) for place, rung in enumerate(rungs)]
     full = [trials[-1].measurements[objective.metric] for trials in whole]
-    return Fidelity(
+    return FidelityReport(
         metric=objective.metric,
         asked=asked,
         complete=len(whole),
@@ -214,7 +214,7 @@ def _spearman(first: Floats, second: Floats) -> Floats:
 # -- in words ----------------------------------------------------------------------------------------------------------
 
 
-def fidelity_lines(found: Fidelity) -> list[str]:
+def fidelity_lines(found: FidelityReport) -> list[str]:
     """The table and what follows from it, for a terminal."""
     lines = []
     if found.rungs:
@@ -237,7 +237,7 @@ def _row(row: RungRow) -> str:
     return f"{row.epochs:>8}{f'{100 * row.share:.0f} %':>14}   {said:<24}{row.kept} of {row.third}"
 
 
-def _reached(found: Fidelity) -> str:
+def _reached(found: FidelityReport) -> str:
     low, high = (words.valued(found.metric, value) for value in (min(found.values), max(found.values)))
     error = words.valued(found.metric, found.error)
     return f"full trainings: {words.title(found.metric)} {low} to {high}, each ± {error}"
@@ -254,12 +254,12 @@ def _failures(failed: Sequence[Unfinished]) -> list[str]:
     return [head, *named]
 
 
-def fidelity_verdict(found: Fidelity) -> str:
+def fidelity_verdict(found: FidelityReport) -> str:
     """What follows for a search with successive halving, and how sure it is."""
     return " ".join(_said(found))
 
 
-def _said(found: Fidelity) -> list[str]:
+def _said(found: FidelityReport) -> list[str]:
     if not found.rungs:
         were = f"{found.complete} of {found.asked} {'was' if found.complete == 1 else 'were'}"
         told = "to say how far a short training tells of a long one"
@@ -272,7 +272,7 @@ def _said(found: Fidelity) -> list[str]:
     return said
 
 
-def _judged(found: Fidelity) -> str:
+def _judged(found: FidelityReport) -> str:
     if found.trusted == 0:
         first = found.rungs[0]
         order = "seem to order" if any(row.open for row in found.rungs) else "order"
@@ -299,7 +299,7 @@ def _will(row: RungRow) -> str:
     return "may" if row.open else "will"
 
 
-def _instead(found: Fidelity, needed: int) -> str:
+def _instead(found: FidelityReport, needed: int) -> str:
     """A strategy without halving trains each candidate a third of a full training: how to make that `needed` epochs."""
     passes = -(-3 * needed // found.pass_epochs)
     longer = f" --epochs {passes}" if found.epochs // 3 < needed else ""
@@ -310,7 +310,7 @@ def _instead(found: Fidelity, needed: int) -> str:
     )
 
 
-def _doubts(found: Fidelity) -> list[str]:
+def _doubts(found: FidelityReport) -> list[str]:
     """What leaves the judgement open: few networks, whose interval is wide, and full trainings that end alike."""
     doubts = []
     undecided = [str(row.epochs) for row in found.rungs if row.open]
