@@ -16,7 +16,7 @@ from netwright.core.task import TaskSpec
 from netwright.core.trial import Fidelity, Proposal
 from netwright.experiment.choice import Entry, Standings, entry_of
 from netwright.experiment.finalists import MOST_FINALISTS, lineup
-from netwright.experiment.run import _Drive
+from netwright.experiment.run import _SearchRun
 from netwright.experiment.settings import Settings
 from netwright.spaces.catalog import make_space
 
@@ -93,7 +93,7 @@ def test_a_run_that_ended_goes_on_only_for_more_budget_or_other_wishes(
 ) -> None:
     def driver(settings: Settings, facts: dict[str, Any]) -> Any:
         budget = SimpleNamespace(used=lambda spent: used)
-        fake: Any = object.__new__(_Drive)
+        fake: Any = object.__new__(_SearchRun)
         fake.loop = SimpleNamespace(spent=lambda: None)
         opened_settings = SimpleNamespace(budget=budget, to_json=settings.to_json)
         fake.opened = SimpleNamespace(settings=opened_settings, fact=facts.get)

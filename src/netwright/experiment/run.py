@@ -89,12 +89,12 @@ def run_search(
             allow_changed=allow_changed,
             head_start=head_start,
         )
-        ended = _Drive(opened, stack, silent_console() if quiet else error_console(), page).run()
+        ended = _SearchRun(opened, stack, silent_console() if quiet else error_console(), page).run()
     return SearchEnded(outcome(out), ended)
 
 
-class _Drive:
-    """The run of one driver on an opened folder."""
+class _SearchRun:
+    """A search on an opened folder: its sources and stages, and what is said at the end."""
 
     def __init__(self, opened: Opened, stack: ExitStack, console: Console, page: bool) -> None:
         self.opened = opened
