@@ -55,9 +55,15 @@ def spawn(*arguments: object, environment: Mapping[str, str] | None = None) -> D
 
 
 def call(*arguments: object) -> Done:
-    """`netwright ARGUMENTS` in this process."""
+    """`netwright ARGUMENTS` in this process, as if it had begun just now."""
     out, err, code = io.StringIO(), io.StringIO(), 0
-    with patch.object(sys, "argv", ["netwright", *map(str, arguments)]), redirect_stdout(out), redirect_stderr(err):
+    with (
+        patch.object(sys, "argv", ["netwright", *map(str, arguments)]),
+        patch("netwright.experiment.run.process_age", return_value=0.0),
+        patch("netwright.experiment.fidelity.process_age", return_value=0.0),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
         try:
             main()
         except SystemExit as ended:

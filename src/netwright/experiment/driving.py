@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -110,6 +111,11 @@ def to_go_on(settings: Settings, folder: Path, purpose: str) -> str:
     data = "images, labels=labels" if settings.data == ARRAYS else repr(settings.data)
     given = ", space=space" if settings.space == PYTHON_SPACE else ""
     return f"nw.search({data}{given}, out={str(folder)!r})"
+
+
+def process_age() -> float:
+    """Seconds since this process began, which a command has used before its first line ran."""
+    return time.time() - psutil.Process().create_time()
 
 
 @contextmanager

@@ -6,19 +6,17 @@ An ordinary run folder whose only source trains random networks on every rung of
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 
 from netwright.core.errors import InputError, NetwrightError, StorageError
 from netwright.core.seeding import derive
 from netwright.core.trial import epochs_a_pass
-from netwright.experiment.driving import Driver, interrupts
+from netwright.experiment.driving import Driver, interrupts, process_age
 from netwright.experiment.opening import Opened, open_run
 from netwright.experiment.outcome import fidelity_of, fidelity_outcome, read_history
 from netwright.experiment.run import data_of
@@ -50,7 +48,6 @@ def fidelity_command(
     """
     if networks is not None and networks < FEWEST:
         raise InputError(f"networks must be at least {FEWEST}, below which no order can be judged, but got {networks}")
-    age = time.time() - psutil.Process().create_time()
     with ExitStack() as stack:
         opened = open_run(
             replace(given, strategy="random", objectives=("accuracy",)),
@@ -59,7 +56,7 @@ def fidelity_command(
             stack,
             make_space=None,
             allow_changed=allow_changed,
-            head_start=age,
+            head_start=process_age(),
             purpose="fidelity",
         )
         interrupted = _train(opened, stack, error_console(), _asked(opened, networks))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shlex
-import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 
 from netwright.core.errors import InputError, NetwrightError, StorageError
 from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
 from netwright.experiment.closing import Closing
-from netwright.experiment.driving import Driver, interrupts
+from netwright.experiment.driving import Driver, interrupts, process_age
 from netwright.experiment.opening import OpenData, Opened, open_run
 from netwright.experiment.outcome import outcome
 from netwright.experiment.page import write_page
@@ -41,8 +39,7 @@ class SearchEnded:
 
 def search_command(settings: Settings, out: Path, *, allow_changed: bool = False) -> SearchEnded:
     """A search as the command line runs it."""
-    age = time.time() - psutil.Process().create_time()
-    return run_search(settings, out, data_of, allow_changed=allow_changed, head_start=age)
+    return run_search(settings, out, data_of, allow_changed=allow_changed, head_start=process_age())
 
 
 def data_of(settings: Settings, folder: Path, expected: str | None = None) -> Dataset:
