@@ -39,7 +39,7 @@ from benchmarks.curves.summary import (
 )
 from netwright.strategies import STRATEGIES, WRAPPERS
 
-DEFAULT = ("random", "regularized-evolution", "tpe", "gaussian-process", "nsga2")
+DEFAULT = ("random", "local-search", "regularized-evolution", "tpe")
 POINTS = 200
 """Points of a line in the picture."""
 TRUE_ORDER = ", true order"

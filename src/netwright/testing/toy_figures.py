@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from statistics import mean, stdev
 
+from netwright.core.candidate import Architecture
 from netwright.core.measurement import Measurement
 from netwright.core.objective import parse_goal
 from netwright.core.pareto import front
@@ -22,6 +23,8 @@ from netwright.strategies import (
     NSGA2,
     PPO,
     TPE,
+    Auto,
+    GaussianProcessSearch,
     GridSearch,
     Halving,
     HypervolumeEvolution,
@@ -31,10 +34,11 @@ from netwright.strategies import (
     Reinforce,
     Source,
     SteepestLocalSearch,
+    Strategy,
     TournamentEvolution,
 )
 from netwright.testing.simulate import Simulated, simulate
-from netwright.testing.toys import T201, Grid, hypervolume, measured, power_curve, toy_costs
+from netwright.testing.toys import T201, Grid, ToyCosts, hypervolume, measured, power_curve, toy_costs
 
 BUDGETS = (50, 100, 200, 500)
 ONE = parse_goal(("accuracy",), ())
@@ -130,7 +134,16 @@ class Networks(Grid):
 
     def parameters(self, proposal: Proposal) -> float:
         """From 1,000 to 200,000 by size, and up to a third more by cell."""
-        size, *cell = self.point(proposal.candidate)
+        return self._parameters(self.point(proposal.candidate))
+
+    def costs(self, architecture: Architecture) -> ToyCosts:
+        """The same by arithmetic, for strategies that ask before they propose."""
+        parameters = self._parameters([int(part.rpartition("=")[2]) for part in architecture.key.split(";")])
+        return ToyCosts(round(parameters), round(10 * parameters))
+
+    @staticmethod
+    def _parameters(point: Sequence[int]) -> float:
+        size, *cell = point
         return 1000 * math.pow(200, size / 7) * (1 + 0.3 * sum(cell) / 24)
 
     def error(self, proposal: Proposal, epochs: float = math.inf) -> float:
@@ -182,20 +195,24 @@ def halving(table: T201, seeds: int, budget: float) -> list[Row]:
 
     def flat(kind: type[RandomSearch] | type[NSGA2]) -> Callable[[int], Source]:
         def make(seed: int) -> Source:
-            strategy = kind(space, SIZES, seed=seed, costs=toy_costs)
+            strategy = kind(space, SIZES, seed=seed, costs=space.costs)
             strategy.fidelity = Fidelity(9)
             return strategy
 
         return make
 
-    def halved(kind: type[RandomSearch] | type[NSGA2], hopeless: float) -> Callable[[int], Source]:
-        return lambda seed: Halving(kind(space, SIZES, seed=seed, costs=toy_costs), rungs=(1, 3, 9), hopeless=hopeless)
+    def halved(kind: type[Strategy], hopeless: float) -> Callable[[int], Source]:
+        return lambda seed: Halving(
+            kind(space, SIZES, seed=seed, costs=space.costs), rungs=(1, 3, 9), hopeless=hopeless
+        )
 
     rows = []
     for kind in (RandomSearch, NSGA2):
         rows.append((f"{kind.name}, 9 epochs each", volumes(flat(kind))))
         for hopeless in (0.0, 0.25, 0.5):
             rows.append((f"{kind.name}, halving, hopeless {hopeless}", volumes(halved(kind, hopeless))))
+    for model in (GaussianProcessSearch, Auto):
+        rows.append((f"{model.name}, halving, hopeless 0.25", volumes(halved(model, 0.25))))
     return rows
 
 
