@@ -29,7 +29,8 @@ def told(seconds: float, *, goal: Goal = ONE, results: int = 30) -> Auto:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "share"), [(0.0, MOST), (0.1, FREE / MODEL_SECONDS), (1.0, 0.1), (5.0, 0.5), (9.0, MOST), (100.0, MOST)]
+    ("seconds", "share"),
+    [(0.0, MOST), (0.1, FREE / MODEL_SECONDS), (1.0, 0.05), (10.0, 0.5), (18.0, MOST), (100.0, MOST)],
 )
 def test_the_model_proposes_as_often_as_trainings_pay_for_it(seconds: float, share: float) -> None:
     strategy = told(seconds)

@@ -33,7 +33,7 @@ ALLOWED = 0.01
 """What asking may cost, as a share of the mean training."""
 FREE = 0.002
 """Seconds an ask that are never too many."""
-MODEL_SECONDS = 0.1
+MODEL_SECONDS = 0.2
 """What a proposal of the model costs on a space of networks: `benchmarks/ask_tell.py`."""
 
 
