@@ -123,6 +123,17 @@ def test_further_training_ranks_above() -> None:
     assert targets[worst] == max(targets.values())
 
 
+@pytest.mark.parametrize(("space", "numbers"), [(GRID, False), (Interval(3), True)], ids=["categories", "numbers"])
+def test_steps_that_become_small_count_for_little_where_decisions_are_numbers(space: object, numbers: bool) -> None:
+    strategy = search(space)
+    strategy.tell(Asked(strategy.name, tuple(enumerate(islice(strategy.ask(), STARTUP), start=1))))
+    for trial in range(1, STARTUP):
+        strategy.tell(Finished(trial, "completed", measured(accuracy=0.05 * trial)))
+    strategy.tell(Finished(STARTUP, "completed", measured(accuracy=0.05 * (STARTUP - 1) + 1e-6)))
+    *_, before, second, first = strategy.targets(range(1, STARTUP + 1), 0)
+    assert (first - second < 1e-3 * (second - before)) is numbers
+
+
 # -- toys with a known optimum -----------------------------------------------------------------------------------------
 
 
