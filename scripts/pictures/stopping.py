@@ -31,13 +31,18 @@ def _curves() -> list[np.ndarray]:
     return [end - 0.75 * EPOCHS**-0.6 + rng.normal(0, 0.008, 30) for end in ends]
 
 
+def _curve(values: np.ndarray, of: int = 30) -> Curve:
+    """As a rule sees it, after as many epochs as there are values."""
+    return Curve(tuple(range(1, len(values) + 1)), tuple(values.tolist()), of)
+
+
 def _median() -> list[Markup]:
     others = _curves()
     rng = np.random.default_rng(4)
     weak = 0.62 - 0.5 * EPOCHS**-0.5 + rng.normal(0, 0.008, 30)
-    whole = [Curve(tuple(EPOCHS.tolist()), tuple(curve.tolist()), 30) for curve in others]
+    whole = [_curve(curve) for curve in others]
     rule = MedianRule()
-    end = next(n for n in range(1, 31) if rule(Curve(tuple(range(1, n + 1)), tuple(weak[:n].tolist()), 30), whole))
+    end = next(n for n in range(1, 31) if rule(_curve(weak[:n]), whole))
     first = int(np.ceil(rule.grace * 30))
     medians = [float(np.median([c.mean(first, n) for c in whole])) for n in range(first, 31)]
     x, y = Scale("linear", 1, 30, 24, 296), Scale("linear", 0.1, 0.95, 188, 34)
@@ -64,11 +69,10 @@ def _power_law() -> list[Markup]:
     others = _curves()
     rng = np.random.default_rng(9)
     weak = 0.74 - 0.6 * EPOCHS**-0.8 + rng.normal(0, 0.007, 30)
-    whole = [Curve(tuple(EPOCHS.tolist()), tuple(curve.tolist()), 30) for curve in others]
+    whole = [_curve(curve) for curve in others]
     rule = PowerLaw()
-    end = next(n for n in range(5, 31) if rule(Curve(tuple(range(1, n + 1)), tuple(weak[:n].tolist()), 30), whole))
-    so_far = tuple(range(1, end + 1)), tuple(weak[:end].tolist())
-    bounds = [(n, rule.extrapolate(Curve(*so_far, n))[0]) for n in range(end + 1, 31)]
+    end = next(n for n in range(5, 31) if rule(_curve(weak[:n]), whole))
+    bounds = [(n, rule.extrapolate(_curve(weak[:end], of=n))[0]) for n in range(end + 1, 31)]
     incumbent = max(float(curve[-1]) for curve in others)
     x, y = Scale("linear", 1, 30, 344, 616), Scale("linear", 0.1, 0.95, 188, 34)
     best = [(x(n), y(float(v))) for n, v in enumerate(others[0], start=1)]
