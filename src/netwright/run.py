@@ -27,7 +27,7 @@ from netwright.data.decode import prepare_array
 from netwright.experiment.outcome import LEDGER_FILE, Standing, measured_side_by_side
 from netwright.experiment.run import run_search
 from netwright.experiment.settings import Settings
-from netwright.experiment.words import status_lines
+from netwright.experiment.words import status_of
 from netwright.export.predict import Predictor
 from netwright.given import PathLike, SpaceLike, given_data, new_folder, size_text, space_maker, space_name, texts
 from netwright.ledger.sqlite import read
@@ -77,7 +77,7 @@ class Run:
         return f"Run({str(self.folder)!r})"
 
     def __str__(self) -> str:
-        return "\n".join(status_lines(self.folder))
+        return "\n".join(status_of(self.folder)[1])
 
     def __reduce__(self) -> tuple[type[Run], tuple[Path]]:
         """A copy, also in another process, is the same folder."""

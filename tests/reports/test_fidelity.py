@@ -16,7 +16,8 @@ from netwright.core.measurement import Measurement
 from netwright.core.objective import Objective
 from netwright.core.trial import Continue, Fidelity, Fresh, Proposal
 from netwright.reports.fidelity import FidelityReport as Found
-from netwright.reports.fidelity import compute_fidelity, fidelity_lines, fidelity_verdict, rank_correlation
+from netwright.reports.fidelity import compute_fidelity, rank_correlation
+from netwright.reports.fidelity_words import fidelity_lines, fidelity_verdict
 from netwright.testing.toys import toy_candidate
 
 RUNGS, EPOCHS = (3, 10, 30), 60
@@ -210,7 +211,7 @@ def test_failed_networks_are_left_out_counted_and_named() -> None:
 def test_the_table_and_the_object_tell_the_same() -> None:
     report = found(MIXED, UP, UP, UP)
     record = json.loads(json.dumps(report.to_json(), allow_nan=False))
-    assert record["warns"] is True and record["verdict"] == fidelity_verdict(report)
+    assert record["warns"] is True
     assert record["networks"] == {"asked": 9, "complete": 9, "failed": []}
     table = "\n".join(fidelity_lines(report))
     for rung in record["rungs"]:

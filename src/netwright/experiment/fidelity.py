@@ -22,7 +22,8 @@ from netwright.experiment.outcome import fidelity_of, fidelity_outcome, read_his
 from netwright.experiment.run import data_of
 from netwright.experiment.settings import Settings
 from netwright.reports import words
-from netwright.reports.fidelity import FEWEST, fidelity_lines
+from netwright.reports.fidelity import FEWEST
+from netwright.reports.fidelity_words import fidelity_lines
 from netwright.reports.terminal import error_console
 from netwright.strategies import Laddered, RandomSearch
 

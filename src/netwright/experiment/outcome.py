@@ -15,6 +15,7 @@ from netwright.core.trial import TrialId
 from netwright.experiment.choice import Standings, entry_of
 from netwright.experiment.ladder import Ladder
 from netwright.reports.fidelity import FidelityReport, compute_fidelity
+from netwright.reports.fidelity_words import fidelity_verdict
 
 LEDGER_FILE = "ledger.sqlite"
 
@@ -94,13 +95,13 @@ def _before_the_verdict(history: History) -> str:
     return "The final stage has begun; it has not come to its end yet."
 
 
-def outcome(folder: Path) -> dict[str, Any]:
-    """`run`, `trials`, `best`, `front`, `verdict`, `export`, `report` of a run folder.
+def outcome(folder: Path, history: History | None = None) -> dict[str, Any]:
+    """`run`, `trials`, `best`, `front`, `verdict`, `export`, `report` of a run folder, whose `history` may be read already.
 
     Measurements carry value, unit, interval and split. After a final stage `best` and `front` are its networks; before
     one they are the best of the trials so far.
     """
-    history = read_history(folder)
+    history = history or read_history(folder)
     measured_side_by_side(history)
     standing = Standing.of(history)
 
@@ -155,4 +156,4 @@ def fidelity_of(history: History) -> FidelityReport:
 
 def fidelity_outcome(folder: Path, history: History, found: FidelityReport) -> dict[str, Any]:
     """The same as one JSON object."""
-    return {"run": folder.name, "trials": history.counts(), **found.to_json()}
+    return {"run": folder.name, "trials": history.counts(), **found.to_json(), "verdict": fidelity_verdict(found)}

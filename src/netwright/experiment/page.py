@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netwright.core.errors import RunError
-from netwright.experiment.outcome import is_fidelity, read_history
 from netwright.experiment.view import view_of
 from netwright.reports.html import write_report
 
@@ -15,7 +13,5 @@ def write_page(folder: Path, *, images: bool | None = None) -> tuple[Path, Path]
 
     Raises StorageError, and RunError for a run of `netwright fidelity`: a report is about a search.
     """
-    if is_fidelity(read_history(folder)):
-        raise RunError(f"{folder} holds no search but a fidelity report; to read it: netwright status {folder}")
     view = view_of(folder, images=images)
     return write_report(view, folder, images=view.image is not None)

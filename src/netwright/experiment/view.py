@@ -16,7 +16,7 @@ from netwright.core.history import History, Trial
 from netwright.core.trial import FINISHED, TrialId
 from netwright.data.dataset import RECORD, Dataset
 from netwright.experiment.ladder import Ladder
-from netwright.experiment.outcome import goal_of, measured_side_by_side, read_history
+from netwright.experiment.outcome import goal_of, is_fidelity, measured_side_by_side, read_history
 from netwright.experiment.settings import ARRAYS, PYTHON_SPACE, Settings
 from netwright.ledger.blobs import Blobs
 from netwright.reports.view import Roles, RunView, origin_of
@@ -25,9 +25,11 @@ from netwright.reports.view import Roles, RunView, origin_of
 def view_of(folder: Path, *, images: bool | None = None) -> RunView:
     """Everything a report may show of a run, as far as it has come. `images` overrides the run's own setting.
 
-    Raises RunError before the data are decoded.
+    Raises RunError before the data are decoded, and for a run of `netwright fidelity`: a report is about a search.
     """
     history = read_history(folder)
+    if is_fidelity(history):
+        raise RunError(f"{folder} holds no search but a fidelity report; to read it: netwright status {folder}")
     settings = Settings.from_json(history.note("settings") or {"data": ""})
     if not (folder / "data" / RECORD).exists():
         raise RunError(f"{folder} is the folder of a run that has not decoded its data yet; start the search again")

@@ -13,7 +13,7 @@ from netwright.experiment.outcome import fidelity_of, fidelity_outcome, is_fidel
 from netwright.experiment.settings import Settings
 from netwright.experiment.view import budget_in_words
 from netwright.ledger.lock import holder
-from netwright.reports.fidelity import fidelity_lines
+from netwright.reports.fidelity_words import fidelity_lines
 from netwright.reports.words import duration, measured
 
 
@@ -21,16 +21,15 @@ def status_of(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """How far the run in `folder` has come: what `--json` prints, and the same in lines."""
     history = read_history(folder)
     if not is_fidelity(history):
-        return outcome(folder), status_lines(folder)
+        found = outcome(folder, history)
+        return found, [*_begun(folder, history), *_reached(found)]
     fidelity = fidelity_of(history)
     return fidelity_outcome(folder, history, fidelity), [*_begun(folder, history), *fidelity_lines(fidelity)]
 
 
-def status_lines(folder: Path) -> list[str]:
-    """How far the search in `folder` has come."""
-    history = read_history(folder)
-    found = outcome(folder)
-    lines = _begun(folder, history)
+def _reached(found: Mapping[str, Any]) -> list[str]:
+    """The best of a search, and its verdict."""
+    lines = []
     best = found["best"]
     if best is not None:
         values = [

@@ -44,7 +44,7 @@ def table(longest: int, *, eta: int = 3, shortest: int = 1) -> list[list[tuple[i
 class Hyperband(Halvings):
     """Successive halvings of the proposals of `inner` on `rungs` (epochs, rising) and on all of their upper ends.
 
-    `eta` and `hopeless` are those of `halving.Bracket`. The inner strategy draws one stream of candidates, whichever
+    `eta` and `hopeless` are those of `bracket.Bracket`. The inner strategy draws one stream of candidates, whichever
     bracket each goes to, and learns from each result at the rung that it was trained to.
     """
 
