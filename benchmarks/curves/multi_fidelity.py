@@ -10,6 +10,7 @@ seconds. What is counted stands in README.md beside this file.
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,29 @@ Searches = Mapping[tuple[str, str], Sequence[Search]]
 
 
 def main() -> None:
+    given = read_arguments()
+    space = Kept(grid())
+    record = read(given.record, RUNGS, map(name_of, space.enumerate()))
+    print_record(record, given.within)
+    print_fidelity(record)
+    print_places(record, max(given.within))
+    for workers in given.workers:
+        enough = -math.inf if given.plot or given.pages else min(given.within)
+        found = searched(space, record, given.strategies, given.schedulers, workers, given.seeds, enough)
+        print(f"\nAll full trainings on {workers} workers: {exhaustive(record, workers):.1f} virtual seconds.")
+        for within in given.within:
+            print_times(found, within, given.seeds, workers)
+        if workers == given.workers[0] and (given.plot or given.pages):
+            at = np.linspace(0, exhaustive(record, workers) / 2, POINTS)
+            regrets = regret_of(record, found, at)
+            if given.plot:
+                draw(given.plot, record, at, regrets)
+            if given.pages:
+                pages.write_pages(given.pages, at, regrets)
+
+
+def read_arguments() -> argparse.Namespace:
+    """The command line."""
     parser = arguments(__doc__)
     parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, metavar="NAME")
@@ -69,29 +93,10 @@ def main() -> None:
     given.strategies = given.strategies or list(pages.STRATEGIES if given.pages else DEFAULT)
     if given.quick:
         given.seeds, given.strategies = 2, list(pages.STRATEGIES if given.pages else ["random"])
-    if given.pages and (
-        missing := set(pages.STRATEGIES) - set(given.strategies) | set(WRAPPERS) - set(given.schedulers)
-    ):
+    missing = set(pages.STRATEGIES) - set(given.strategies) | set(WRAPPERS) - set(given.schedulers)
+    if given.pages and missing:
         parser.error(f"--pages shows {', '.join(sorted(missing))}, too: leave out --strategies and --schedulers")
-
-    space = Kept(grid())
-    record = read(given.record, RUNGS, map(name_of, space.enumerate()))
-    print_record(record, given.within)
-    print_fidelity(record)
-    print_places(record, max(given.within))
-    for workers in given.workers:
-        enough = -math.inf if given.plot or given.pages else min(given.within)
-        found = searched(space, record, given.strategies, given.schedulers, workers, given.seeds, enough)
-        print(f"\nAll full trainings on {workers} workers: {exhaustive(record, workers):.1f} virtual seconds.")
-        for within in given.within:
-            print_times(found, within, given.seeds, workers)
-        if workers == given.workers[0] and (given.plot or given.pages):
-            at = np.linspace(0, exhaustive(record, workers) / 2, POINTS)
-            regrets = regret_of(record, found, at)
-            if given.plot:
-                draw(given.plot, record, at, regrets)
-            if given.pages:
-                pages.write_pages(given.pages, at, regrets)
+    return given
 
 
 def searched(

@@ -61,17 +61,7 @@ class Benchmark:
 
 def compare(benchmark: Benchmark, description: str | None) -> None:
     """The command: run what is missing, print all tables."""
-    parser = arguments(description)
-    parser.add_argument("--data", choices=benchmark.data, nargs="+", default=list(benchmark.data))
-    parser.add_argument("--seeds", type=int, default=benchmark.seeds)
-    parser.add_argument("--queries", type=int, default=benchmark.queries)
-    parser.add_argument("--strategies", nargs="+", metavar="NAME", help="default: all of netwright and all peers")
-    parser.add_argument("--against", metavar="NAME", help="compare this one with each other (default: auto)")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the mean curves, one SVG a data set")
-    if benchmark.on_pages:
-        parser.add_argument("--pages", type=Path, metavar="FOLDER", help="write the curves of the strategies' pages")
-    parser.add_argument("--kept", action="store_true", help="run nothing: the tables of the searches that are kept")
+    parser = parser_of(benchmark, description)
     given = parser.parse_args()
     if given.quick:
         given.seeds, given.queries, given.data = 2, 10, [benchmark.quick]
@@ -84,13 +74,7 @@ def compare(benchmark: Benchmark, description: str | None) -> None:
         None if given.quick else given.results / f"{benchmark.name}.jsonl",
         {**provenance(), "peers": versions(benchmark, names)},
     )
-    wanted = [
-        (name, data, seed, given.queries)
-        for seed in range(given.seeds)
-        for data in given.data
-        for name in names
-        if name not in benchmark.peers or seed < benchmark.peers[name].most_seeds
-    ]
+    wanted = wanted_of(benchmark, names, given)
     if given.kept:
         wanted = [key for key in wanted if key in kept.runs]
     measure(benchmark.run, [key for key in wanted if key not in kept.runs], kept, given.workers)
@@ -103,14 +87,46 @@ def compare(benchmark: Benchmark, description: str | None) -> None:
         if curves:
             print_data(benchmark, data, curves, given.queries, against)
         if curves and given.plot:
-            given.plot.mkdir(parents=True, exist_ok=True)
-            title = f"{benchmark.data[data]}: mean {benchmark.figure}, {given.seeds} seeds"
-            picture = plot_regret(title, curves, benchmark.lowest)
-            (given.plot / f"{benchmark.name}_{data}.svg").write_text(picture + "\n", "utf-8")
+            draw_curves(benchmark, given.plot, data, curves, given.seeds)
     if benchmark.on_pages and given.pages:
         runs = [run for run in kept.runs.values() if run.queries == given.queries and run.seed < given.seeds]
         draw_pages(benchmark, given.pages, names, runs)
     print_time(kept, wanted)
+
+
+def parser_of(benchmark: Benchmark, description: str | None) -> argparse.ArgumentParser:
+    """The command line."""
+    parser = arguments(description)
+    parser.add_argument("--data", choices=benchmark.data, nargs="+", default=list(benchmark.data))
+    parser.add_argument("--seeds", type=int, default=benchmark.seeds)
+    parser.add_argument("--queries", type=int, default=benchmark.queries)
+    parser.add_argument("--strategies", nargs="+", metavar="NAME", help="default: all of netwright and all peers")
+    parser.add_argument("--against", metavar="NAME", help="compare this one with each other (default: auto)")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write the mean curves, one SVG a data set")
+    if benchmark.on_pages:
+        parser.add_argument("--pages", type=Path, metavar="FOLDER", help="write the curves of the strategies' pages")
+    parser.add_argument("--kept", action="store_true", help="run nothing: the tables of the searches that are kept")
+    return parser
+
+
+def wanted_of(benchmark: Benchmark, names: Sequence[str], given: argparse.Namespace) -> list[Key]:
+    """The searches that the tables need, all of a seed before the next."""
+    return [
+        (name, data, seed, given.queries)
+        for seed in range(given.seeds)
+        for data in given.data
+        for name in names
+        if name not in benchmark.peers or seed < benchmark.peers[name].most_seeds
+    ]
+
+
+def draw_curves(benchmark: Benchmark, folder: Path, data: str, curves: Mapping[str, BySeed], seeds: int) -> None:
+    """The mean curves of one data set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    title = f"{benchmark.data[data]}: mean {benchmark.figure}, {seeds} seeds"
+    picture = plot_regret(title, curves, benchmark.lowest)
+    (folder / f"{benchmark.name}_{data}.svg").write_text(picture + "\n", "utf-8")
 
 
 def draw_pages(benchmark: Benchmark, folder: Path, names: Sequence[str], runs: Sequence[Run]) -> None:

@@ -16,7 +16,7 @@ from netwright.spaces.walk import SearchSpace
 from netwright.strategies import Bananas
 from netwright.strategies.bananas import MOST_MODELLED, MUTATIONS, ROUND, STARTUP, _highest_first
 from netwright.strategies.models.ensemble import BATCH, Ensemble, _gradients, train
-from netwright.strategies.vectors import Vectors
+from netwright.strategies.vectors import Vectors, matrix, varying
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, Nested, measured, toy_costs
 
@@ -32,7 +32,8 @@ def learned(points: int = 100, seed: int = 0) -> tuple[Ensemble, np.ndarray, np.
     table, rng = T201(), Random(seed)
     candidates = [table.sample(rng) for _ in range(points + 500)]
     vectors = Vectors(table, toy_costs)
-    rows = vectors.matrix(vectors.varying(candidates[:points]), candidates)
+    features = [vectors.features(candidate) for candidate in candidates]
+    rows = matrix(varying(features[:points]), features)
     targets = np.array([table.validation(candidate) for candidate in candidates])
     ensemble = train(rows[:points], targets[:points], networks=5, layers=3, width=64, seed=seed)
     return ensemble, rows, np.array([table.score(candidate) for candidate in candidates])

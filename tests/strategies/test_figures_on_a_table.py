@@ -19,7 +19,7 @@ from netwright.strategies import TPE, Bananas, ForestSearch, RegularizedEvolutio
 from netwright.strategies.columns import Columns
 from netwright.strategies.models.ensemble import train
 from netwright.strategies.models.gaussian import GaussianProcess, Kernel
-from netwright.strategies.vectors import Vectors
+from netwright.strategies.vectors import Vectors, matrix, varying
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import measured
 
@@ -135,9 +135,9 @@ def test_an_ensemble_ranks_cells_it_has_not_seen() -> None:
     for seed in range(10):
         cells = [candidate_of(code) for code in drawn(1100, seed)]
         truth = np.array([table.accuracy[code_of(cell.decisions)] for cell in cells])
-        names = vectors.varying(cells[:100])
-        rows, of = vectors.matrix(names, cells[:100]), vectors.matrix(names, cells[100:])
-        ensemble = train(rows, normal_scores(truth[:100]), networks=5, layers=3, width=64, seed=seed)
-        found.append(spearmanr(ensemble.predict(of)[0], truth[100:]).statistic)
+        features = [vectors.features(cell) for cell in cells]
+        rows = matrix(varying(features[:100]), features)
+        ensemble = train(rows[:100], normal_scores(truth[:100]), networks=5, layers=3, width=64, seed=seed)
+        found.append(spearmanr(ensemble.predict(rows[100:])[0], truth[100:]).statistic)
     print(f"{mean(found):.3f}")
     assert mean(found) > 0.75

@@ -23,9 +23,9 @@ from netwright.spaces.walk import Decider, SearchSpace
 from netwright.strategies import ForestSearch
 from netwright.strategies.forest import MOST_MODELLED, STARTUP
 from netwright.strategies.models.trees import Forest, grow
-from netwright.strategies.vectors import Vectors
+from netwright.strategies.vectors import Vectors, matrix, varying
 from netwright.testing.simulate import simulate
-from netwright.testing.toys import T201, Grid, Interval, Toy, measured, toy_candidate, toy_costs
+from netwright.testing.toys import T201, Grid, Interval, measured, toy_candidate, toy_costs
 from tests.strategies.fronts import covered_with_parameters
 
 GOAL = parse_goal(("accuracy",), ())
@@ -89,9 +89,10 @@ def space_label(candidate: Candidate) -> int:
 def test_only_what_varies_is_a_column() -> None:
     vectors = Vectors(GRID, toy_costs)
     candidates = [GRID.candidate((option, 0, 0, 0, 0, 4)) for option in (0, 1, 1)]
-    names = vectors.varying(candidates)
+    features = [vectors.features(candidate) for candidate in candidates]
+    names = varying(features)
     assert names == ["slot/0=0", "slot/0=1"]
-    assert vectors.matrix(names, candidates).tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert matrix(names, features).tolist() == [[1, 0], [0, 1], [0, 1]]
 
 
 # -- the strategy ------------------------------------------------------------------------------------------------------
@@ -196,38 +197,6 @@ def test_what_a_forest_is_grown_from_is_bounded() -> None:
     model = strategy.make_model()
     assert len(model.reached) <= MOST_MODELLED + 8
     assert model.best[0] == max(strategy.candidates(sorted(strategy.members)), key=lambda c: accuracy(GRID.point(c)))
-
-
-class Branches(Toy):
-    """Five decisions in one branch or five others in the other. The better branch on average has not the best point."""
-
-    def walk(self, decider: Decider) -> Candidate:
-        branch = decider.decide("branch", choose("a", "b"))
-        decisions = {f"{branch}/{i}": decider.decide(f"{branch}/{i}", choose(*range(4))) for i in range(5)}
-        return toy_candidate({"branch": branch, **decisions})
-
-    @staticmethod
-    def accuracy(candidate: Candidate) -> float:
-        """In a from 0.5 to 0.8 (0.65 on average), in b from 0.1 to 1 (about 0.33)."""
-        branch, *options = candidate.decisions.values()
-        share = sum(option == 3 for option in options) / 5
-        return 0.5 + 0.3 * (sum(options) / 15) if branch == "a" else 0.1 + 0.9 * share  # type: ignore[arg-type]
-
-
-def found_in_the_worse_branch(seeds: int) -> int:
-    """Of so many searches with 150 trials."""
-    found = 0
-    for seed in range(seeds):
-        run = simulate(
-            search(Branches(), seed), lambda p, rng: measured(accuracy=Branches.accuracy(p.candidate)), trials=150
-        )
-        found += max(run.values("accuracy").values()) == 1.0
-    return found
-
-
-@pytest.mark.long
-def test_the_best_is_found_in_the_branch_that_is_worse_on_average() -> None:
-    assert found_in_the_worse_branch(20) >= 18
 
 
 def test_it_walks_to_the_optimum() -> None:

@@ -27,7 +27,7 @@ from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
 from netwright.strategies.operators import mutate
 from netwright.strategies.surrogate import Known, Surrogate, some
-from netwright.strategies.vectors import Vectors
+from netwright.strategies.vectors import Vectors, matrix, varying
 
 if TYPE_CHECKING:
     from random import Random
@@ -114,8 +114,9 @@ class Bananas(Surrogate):
         candidates = [proposal.candidate for _, proposal in named]
         seed = derive(self.seed, self.name, "round", now.number)
         generator = np.random.default_rng(seed)
-        names = self._vectors.varying(now.candidates)
-        rows, of = (self._vectors.matrix(names, which) for which in (now.candidates, candidates))
+        known, new = ([self._vectors.features(c) for c in which] for which in (now.candidates, candidates))
+        names = varying(known)
+        rows, of = matrix(names, known), matrix(names, new)
         draws = np.empty((len(candidates), len(now.axes)))
         for index, axis in enumerate(now.axes):
             if isinstance(axis, Known):

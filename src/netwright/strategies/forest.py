@@ -25,7 +25,7 @@ from netwright.strategies.base import CostFunction
 from netwright.strategies.improvement import STARTUP, ExpectedImprovement, Model
 from netwright.strategies.promising import PARENTS
 from netwright.strategies.surrogate import Known, some
-from netwright.strategies.vectors import Vectors
+from netwright.strategies.vectors import Features, Vectors, matrix, varying
 
 if TYPE_CHECKING:
     from netwright.strategies.models.acquisition import Array
@@ -49,9 +49,13 @@ class ForestSearch(ExpectedImprovement):
         self._vectors = Vectors(space, costs)
         self._grown: dict[int, tuple[object, list[Any]]] = {}  # by objective: what trees were grown from, and the trees
 
-    def rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Array:
+    def features(self, candidate: Candidate) -> Features:
         """Decisions and the built network as numbers."""
-        return self._vectors.matrix(names, candidates)
+        return self._vectors.features(candidate)
+
+    def rows(self, names: Sequence[str], table: Sequence[Features]) -> Array:
+        """(candidates, names)."""
+        return matrix(names, table)
 
     def make_model(self) -> Model:
         """A forest for each objective that arithmetic does not tell."""
@@ -59,8 +63,9 @@ class ForestSearch(ExpectedImprovement):
         first = trials[: max(STARTUP, len(trials) // REGROW * REGROW)]
         grown_from = sorted(some(self.best_first(first), MOST_MODELLED, self.seed))
         kept = [*grown_from, *trials[len(first) :]]
-        names = self._vectors.varying(self.candidates(grown_from))
-        rows = self._vectors.matrix(names, self.candidates(kept))
+        features = self.described(kept)
+        names = varying([features[trial] for trial in grown_from])
+        rows = self.rows(names, list(features.values()))
         feasible = self.feasible(kept)
         inside = [kept.index(trial) for trial in feasible or kept]
         axes = [

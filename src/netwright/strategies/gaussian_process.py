@@ -42,23 +42,24 @@ class GaussianProcessSearch(ExpectedImprovement):
     def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         self._columns = Columns(space)
-        self._features: dict[TrialId, Features] = {}
         self._fitted: dict[int, tuple[object, Kernel]] = {}  # by objective: what a kernel was fitted to, and the kernel
 
-    def rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Rows:
+    def features(self, candidate: Candidate) -> Features:
+        """Decisions as categories and numbers."""
+        return self._columns.features(candidate)
+
+    def rows(self, names: Sequence[str], table: Sequence[Features]) -> Rows:
         """Categories and numbers, with what is inactive marked."""
-        return self._columns.rows(names, [self._columns.features(candidate) for candidate in candidates])
+        return self._columns.rows(names, table)
 
     def make_model(self) -> Model:
         """A Gaussian process for each objective that arithmetic does not tell."""
         order = self.best_first(sorted(self.members))
         kept = sorted(some(order, MOST_MODELLED, self.seed))
         feasible = self.feasible(kept)
-        self._features = {
-            trial: self._features.get(trial) or self._columns.features(self.members[trial].candidate) for trial in kept
-        }
-        names = sorted({name for trial in kept for name in self._features[trial]})
-        rows = self._columns.rows(names, [self._features[trial] for trial in feasible or kept])
+        features = self.described(kept)
+        names = sorted({name for trial in kept for name in features[trial]})
+        rows = self.rows(names, [features[trial] for trial in feasible or kept])
         axes = [
             Known(self, index, feasible) if feasible and self.known(index) else self._process(index, kept, names)
             for index in range(len(self.goal.objectives) if feasible else 1)
@@ -70,7 +71,7 @@ class GaussianProcessSearch(ExpectedImprovement):
 
         from netwright.strategies.models.gaussian import GaussianProcess
 
-        rows = self._columns.rows(names, [self._features[trial] for trial in kept])
+        rows = self.rows(names, [self._features[trial] for trial in kept])
         return GaussianProcess(rows, np.array(self.targets(kept, index)), self._kernel(index, kept, names))
 
     def _kernel(self, index: int, kept: Sequence[TrialId], names: Sequence[str]) -> Kernel:
@@ -84,6 +85,6 @@ class GaussianProcessSearch(ExpectedImprovement):
         targets = self.targets(chosen, index)
         data = (chosen, targets, list(names))
         if index not in self._fitted or self._fitted[index][0] != data:
-            rows = self._columns.rows(names, [self._features[trial] for trial in chosen])
+            rows = self.rows(names, [self._features[trial] for trial in chosen])
             self._fitted[index] = (data, fit(rows, np.array(targets)))
         return self._fitted[index][1]

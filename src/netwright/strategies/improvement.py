@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from netwright.core.candidate import Candidate
 from netwright.core.objective import Goal
-from netwright.core.trial import Proposal
+from netwright.core.trial import Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
 from netwright.strategies.operators import mutate
@@ -65,14 +65,24 @@ class ExpectedImprovement(Surrogate):
         super().__init__(space, goal, seed=seed, costs=costs)
         self._looked: Random | None = None  # the proposal that was last looked for, by its random state
         self._model: Model | None = None  # of the present results; None: to be made
+        self._features: dict[TrialId, Any] = {}  # of the results that the last model knew
 
     @abstractmethod
     def make_model(self) -> Model:
         """The model of the present results, whatever their order."""
 
     @abstractmethod
-    def rows(self, names: Sequence[str], candidates: Sequence[Candidate]) -> Any:
-        """Candidates as the model wants them: (candidates, names)."""
+    def features(self, candidate: Candidate) -> Any:
+        """What the model knows a candidate by."""
+
+    @abstractmethod
+    def rows(self, names: Sequence[str], table: Sequence[Any]) -> Any:
+        """Features of candidates as the model wants them: (candidates, names)."""
+
+    def described(self, trials: Sequence[TrialId]) -> dict[TrialId, Any]:
+        """Features of the candidates of these trials; those of others are forgotten."""
+        self._features = {t: self._features.get(t) or self.features(self.members[t].candidate) for t in trials}
+        return self._features
 
     def on_learned(self) -> None:
         """The model is out of date."""
@@ -112,13 +122,13 @@ class ExpectedImprovement(Surrogate):
             [axis.reached if isinstance(axis, Known) else axis.predict(model.reached)[0] for axis in axes]
         )
         if waiting:
-            rows = self.rows(model.names, waiting)
+            rows = self.rows(model.names, [self.features(candidate) for candidate in waiting])
             axes = [axis if isinstance(axis, Known) else axis.believing(rows) for axis in axes]
             reached = np.concatenate([reached, _predicted(axes, rows, waiting)[0]])
         improvement = improvement_on(reached, [rng.expovariate(1.0) for _ in axes])
 
         def gains(candidates: Sequence[Candidate]) -> Sequence[float]:
-            rows = self.rows(model.names, candidates)
+            rows = self.rows(model.names, [self.features(candidate) for candidate in candidates])
             return improvement(*_predicted(axes, rows, candidates)).tolist()  # type: ignore[no-any-return]
 
         return gains

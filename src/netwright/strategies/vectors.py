@@ -48,20 +48,6 @@ class Vectors:
             found.update(self._of(candidate.architecture))
         return found
 
-    def matrix(self, names: Sequence[str], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        """The numbers `names` of each candidate: (candidates, names)."""
-        import numpy as np
-
-        table = [self.features(candidate) for candidate in candidates]
-        numbers = [[features.get(name, 0.0) for name in names] for features in table]
-        return np.array(numbers, dtype=np.float64).reshape(len(table), len(names))
-
-    def varying(self, candidates: Sequence[Candidate]) -> list[str]:
-        """Names of the numbers in which these candidates differ, in an order that depends on the names alone."""
-        table = [self.features(candidate) for candidate in candidates]
-        names = sorted({name for features in table for name in features})
-        return [name for name in names if len({features.get(name, 0.0) for features in table}) > 1]
-
     def _of(self, architecture: Architecture) -> Features:
         """Paths and costs of a network; without the costs where arithmetic does not tell them."""
         if architecture.key not in self._built:
@@ -75,3 +61,17 @@ class Vectors:
                 self._built.clear()
             self._built[architecture.key] = found
         return self._built[architecture.key]
+
+
+def varying(table: Sequence[Features]) -> list[str]:
+    """Names of the numbers in which candidates differ, in an order that depends on the names alone."""
+    names = sorted({name for features in table for name in features})
+    return [name for name in names if len({features.get(name, 0.0) for features in table}) > 1]
+
+
+def matrix(names: Sequence[str], table: Sequence[Features]) -> NDArray[np.float64]:
+    """The numbers `names` of each candidate: (candidates, names)."""
+    import numpy as np
+
+    numbers = [[features.get(name, 0.0) for name in names] for features in table]
+    return np.array(numbers, dtype=np.float64).reshape(len(table), len(names))
