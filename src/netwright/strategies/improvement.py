@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -41,7 +42,7 @@ class Predictor(Protocol):
         """The model as if `rows` had been observed at their predicted means."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """What the results of one moment say, over columns `names`: an axis an objective, larger is better.
 
@@ -53,6 +54,15 @@ class Model:
     names: list[str]
     best: list[Candidate]
     reached: Any
+
+    @cached_property
+    def values(self) -> Array:
+        """What the axes make of `reached`: (rows, axes)."""
+        import numpy as np
+
+        return np.column_stack(
+            [axis.reached if isinstance(axis, Known) else axis.predict(self.reached)[0] for axis in self.axes]
+        )
 
 
 class ExpectedImprovement(Surrogate):
@@ -117,10 +127,7 @@ class ExpectedImprovement(Surrogate):
         from netwright.strategies.models.acquisition import improvement_on
 
         model = self.model()
-        axes = model.axes
-        reached = np.column_stack(
-            [axis.reached if isinstance(axis, Known) else axis.predict(model.reached)[0] for axis in axes]
-        )
+        axes, reached = model.axes, model.values
         if waiting:
             rows = self.rows(model.names, [self.features(candidate) for candidate in waiting])
             axes = [axis if isinstance(axis, Known) else axis.believing(rows) for axis in axes]

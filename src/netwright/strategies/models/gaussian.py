@@ -73,26 +73,30 @@ class Kernel:
 class GaussianProcess:
     """The posterior after `targets` (rows) of mean 0 and variance about 1 were observed at `rows`."""
 
-    def __init__(self, rows: Rows, targets: Array, kernel: Kernel) -> None:
+    def __init__(self, rows: Rows, targets: Array, kernel: Kernel, covariance: Array | None = None) -> None:
+        """`covariance` is that of `rows`, where it is known already: (rows, rows), without noise."""
         self.rows = rows
         self.targets = targets
         self.kernel = kernel
-        covariance = kernel.covariance(rows, rows)
-        covariance[np.diag_indices(len(rows))] += kernel.noise
-        self._factor = cho_factor(covariance, lower=True)
+        self._covariance = kernel.covariance(rows, rows) if covariance is None else covariance
+        self._factor = cho_factor(self._covariance + kernel.noise * np.eye(len(rows)), lower=True)
         self._weighted = cho_solve(self._factor, targets)
 
     def predict(self, rows: Rows) -> tuple[Array, Array]:
         """Mean and standard deviation (rows each) of the process, without noise."""
-        across = self.kernel.covariance(self.rows, rows)
+        return self._predicted(self.kernel.covariance(self.rows, rows))
+
+    def _predicted(self, across: Array) -> tuple[Array, Array]:
         mean = across.T @ self._weighted
         explained = solve_triangular(self._factor[0], across, lower=True)
         return mean, np.sqrt(np.maximum(1.0 - (explained**2).sum(axis=0), 1e-12))
 
     def believing(self, rows: Rows) -> GaussianProcess:
         """The process as if `rows` had been observed at their predicted means (the "kriging believer")."""
-        believed = np.append(self.targets, self.predict(rows)[0])
-        return GaussianProcess(self.rows.with_(rows), believed, self.kernel)
+        across = self.kernel.covariance(self.rows, rows)
+        believed = np.append(self.targets, self._predicted(across)[0])
+        covariance = np.block([[self._covariance, across], [across.T, self.kernel.covariance(rows, rows)]])
+        return GaussianProcess(self.rows.with_(rows), believed, self.kernel, covariance)
 
 
 def fit(rows: Rows, targets: Array) -> Kernel:
@@ -139,15 +143,20 @@ def _differences(rows: Rows) -> Array:
 
 def _inequality(a: NDArray[np.int64], b: NDArray[np.int64]) -> Array:
     """(a, b): 0 where equal, 1 between two values, 1/2 between a value and the inactive (the hub of a star)."""
-    unequal = a[:, None] != b[None, :]
-    return np.where((a == -1)[:, None] | (b == -1)[None, :], 0.5, 1.0) * unequal  # type: ignore[no-any-return]
+    unequal: Array = (a[:, None] != b[None, :]).astype(np.float64)
+    unequal[a == -1] *= 0.5
+    unequal[:, b == -1] *= 0.5
+    return unequal
 
 
 def _squared_distance(a: Array, b: Array) -> Array:
     """(a, b) on half a circle of diameter 1 around the point of the inactive, so that it is 1/2 from all."""
-    inactive = np.isnan(a)[:, None], np.isnan(b)[None, :]
-    distance = np.sin(np.pi / 2 * np.abs(np.nan_to_num(a)[:, None] - np.nan_to_num(b)[None, :]))
-    return np.where(inactive[0] & inactive[1], 0.0, np.where(inactive[0] | inactive[1], 0.25, distance**2))
+    inactive, other = np.isnan(a), np.isnan(b)
+    distance = np.sin(np.pi / 2 * np.abs(np.nan_to_num(a)[:, None] - np.nan_to_num(b)[None, :])) ** 2
+    distance[inactive] = 0.25
+    distance[:, other] = 0.25
+    distance[np.ix_(inactive, other)] = 0.0
+    return distance
 
 
 def _matern(squares: Array) -> tuple[Array, Array]:
