@@ -40,7 +40,7 @@ from benchmarks.curves.summary import (
 )
 from netwright.strategies import STRATEGIES, WRAPPERS
 
-DEFAULT = ("random", "local-search", "regularized-evolution", "tpe")
+DEFAULT = ("random", "local-search", "regularized-evolution", "tpe", "bohb")
 POINTS = 200
 """Points of a line in the picture."""
 TRUE_ORDER = ", true order"

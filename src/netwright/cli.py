@@ -86,7 +86,10 @@ def main() -> None:
 def search(
     data: Data,
     out: Out,
-    minutes: Minutes = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Total time for this folder.  [default: 10, without --trials and --cpu-seconds]"),
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="Total number of search trials for this folder.")] = None,
     cpu_seconds: Annotated[float | None, typer.Option(help="Total CPU seconds of the workers.")] = None,
     epochs: Epochs = None,
