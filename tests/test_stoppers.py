@@ -50,6 +50,12 @@ def test_the_median_rule_waits_for_a_fifth_of_the_training_and_five_others() -> 
     assert not rule(curve([0.0] * 10), OTHERS)  # nothing is saved by stopping at the end
 
 
+def test_means_begin_where_the_first_fifth_has_ended() -> None:
+    """Of nine epochs that is the second: what the others had after the first lowers no mean."""
+    others = [curve([0.0, 0.5, 0.5, *[0.5] * 6]) for _ in range(5)]
+    assert MedianRule()(curve([0.1, 0.4], of=9), others)
+
+
 def test_a_promoted_training_is_compared_where_it_goes_on() -> None:
     """Curves of a higher rung begin where the lower one ended."""
     others = [curve([0.5, 0.6, 0.7], first=8) for _ in range(5)]

@@ -74,7 +74,7 @@ class MedianRule:
         now, began = curve.epochs[-1], self.grace * curve.of
         if now < began or now >= curve.of:
             return False
-        means = [mean for other in others if (mean := other.mean(int(began), now)) is not None]
+        means = [mean for other in others if (mean := other.mean(ceil(began), now)) is not None]
         return len(means) >= self.fewest and curve.best() < median(means)
 
 

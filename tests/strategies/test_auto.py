@@ -42,6 +42,15 @@ def test_the_model_proposes_as_often_as_trainings_pay_for_it(seconds: float, sha
         assert sum(drawn) <= 30
 
 
+def test_a_trial_counts_once_and_what_was_refused_not_at_all() -> None:
+    strategy = told(1.0, results=1)
+    strategy.tell(Finished(1, "completed", measured(accuracy=0.5), seconds=100.0))
+    (proposal,) = islice(strategy.ask(), 1)
+    strategy.tell(Asked(strategy.name, ((2, proposal),)))
+    strategy.tell(Finished(2, "infeasible", measured(parameters=9), seconds=100.0))
+    assert strategy.share() == pytest.approx(0.01 / MODEL_SECONDS)
+
+
 def test_nothing_is_known_of_the_time_at_first() -> None:
     assert Auto(GRID, ONE, seed=0, costs=toy_costs).share() == MOST
 

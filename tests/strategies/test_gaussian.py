@@ -176,3 +176,13 @@ def test_three_objectives_are_weighed_against_each_other() -> None:
     mean = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, -1.0]])
     gains = improvement_on(reached, [1.0, 2.0, 3.0])(mean, np.full((2, 3), 0.1))
     assert gains[0] > gains[1]
+
+
+@pytest.mark.parametrize("objective", range(3))
+def test_the_weight_on_an_objective_draws_to_its_end_of_the_front(objective: int) -> None:
+    """Values around their mean, as models are fitted to: one above it everywhere is no end of the front."""
+    reached = np.array([[2.0, -0.5, -0.5], [-0.5, 2.0, -0.5], [-0.5, -0.5, 2.0]])
+    ends, between = reached[objective], np.roll([0.4, 1.2, 1.2], objective)
+    weights = np.roll([8.0, 1.0, 1.0], objective).tolist()
+    gains = improvement_on(reached, weights)(np.vstack([ends, between]), np.full((2, 3), 0.1))
+    assert gains[0] > gains[1]

@@ -12,7 +12,7 @@ from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import parse_goal
 from netwright.core.trial import Fidelity
 from netwright.spaces.walk import Decider
-from netwright.strategies import GaussianProcessSearch
+from netwright.strategies import GaussianProcessSearch, gaussian_process
 from netwright.strategies.improvement import STARTUP
 from netwright.strategies.promising import most_promising
 from netwright.testing.simulate import simulate
@@ -64,6 +64,18 @@ def test_a_batch_is_spread() -> None:
     assert len({proposal.candidate.key for proposal in batch}) == 8
     points = [GRID.point(proposal.candidate) for proposal in batch]
     assert max(sum(a != b for a, b in zip(x, y, strict=True)) for x in points for y in points) >= 3
+
+
+def test_beyond_what_is_modelled_a_kernel_lasts_for_ten_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gaussian_process, "MOST_MODELLED", 30)
+    strategy, kernels = told(results=40), []
+    for trial in range(41, 61):
+        candidate = GRID.sample(Random(trial))
+        strategy.tell(Asked(strategy.name, ((trial, strategy.propose(candidate, origin="random")),)))
+        strategy.tell(Finished(trial, "completed", measured(accuracy=accuracy(GRID.point(candidate)))))
+        strategy.model()
+        kernels.append(strategy._fitted[0][1])
+    assert len({id(kernel) for kernel in kernels}) == 3  # of 40, of 50 and of 60 results
 
 
 def test_it_walks_to_the_optimum() -> None:

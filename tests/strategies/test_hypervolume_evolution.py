@@ -103,6 +103,8 @@ def test_four_objectives_are_thinned_by_crowding_and_that_is_said() -> None:
     strategy = told([(0.1 * i, float(i), 0.5, 10.0 ** (1 + i % 3)) for i in range(12)], 5, goal)
     assert len(strategy.members) == 5
     assert "crowding distance" in strategy.remarks()[0]
+    strategy.inherit = True
+    assert [("weights" in said, "crowding" in said) for said in strategy.remarks()] == [(True, False), (False, True)]
     assert not told([], goal=THREE).remarks() and not told([]).remarks()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from random import Random
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_model_is_made_when_there_are_new_results_alone(kind: type[ExpectedImp
     assert strategy.model() is model
     strategy.on_learned()
     assert strategy.model() is not model
+
+
+@BOTH
+def test_the_random_share_stays_random_where_most_of_the_space_is_outside_a_limit(
+    kind: type[ExpectedImprovement],
+) -> None:
+    strategy = told(kind, parse_goal(("accuracy",), ("parameters<=4k",)))
+    origins = [proposal.origin for proposal in islice(strategy.ask(), 100)]
+    assert 0.5 <= origins.count("random") / (100 * kind.random_share) <= 1.6
 
 
 class Sides(Toy):

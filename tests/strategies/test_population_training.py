@@ -65,6 +65,31 @@ class Bench:
             self.strategy.tell(Finished(trial, "completed", measured(accuracy=value)))
 
 
+class Opened(Tuned):
+    """The rate of learning is one of two kinds, each with a number of its own."""
+
+    def walk(self, decider: Decider) -> Candidate:
+        kind = decider.decide("recipe/lr", choose("small", "large"))
+        bounds = (0.0, 0.1) if kind == "small" else (0.1, 1.0)
+        rate = decider.decide(f"recipe/lr/{kind}", real(*bounds))
+        made = {"recipe/lr": kind, f"recipe/lr/{kind}": rate}
+        return Candidate("network", Architecture((), "one"), {"lr": rate}, made)  # type: ignore[arg-type, dict-item]
+
+
+def test_a_perturbed_choice_opens_decisions_of_its_own() -> None:
+    space, rng = Opened(), Random(0)
+    parent = space.sample(rng)
+    children = [explore(space, parent, rng) for _ in range(60)]
+    assert {child.decisions["recipe/lr"] for child in children} == {"small", "large"}
+    assert len({child.recipe["lr"] for child in children}) > 30
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(19, 10), (15, 10), (25, 10), (10, 10), (3, 10)])
+def test_a_training_has_no_more_intervals_than_steps(epochs: int, steps: int) -> None:
+    interval = pbt(epochs=epochs, steps=steps).interval
+    assert interval >= 1 and -(-epochs // interval) <= steps
+
+
 # -- exploit -----------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Proposal
-from netwright.strategies import PPO, Halving, RandomSearch, Reinforce, Strategy
+from netwright.strategies import PPO, Halving, Hyperband, RandomSearch, Reinforce, Strategy
 from netwright.strategies.controller import Controller
 from netwright.strategies.models.policy import entropy_gradient, score_gradient
 from netwright.strategies.reinforce import Advantages
@@ -278,6 +278,16 @@ def test_what_cannot_be_a_reward_is_refused() -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             reinforce(goal=two, **settings)
+
+
+@pytest.mark.parametrize("kind", BOTH.values(), ids=BOTH)
+def test_of_several_rungs_the_lowest_alone_teaches(kind: type[Controller]) -> None:
+    """All candidates are equally good, and longer trainings better."""
+    strategy = kind(GRID, GOAL, seed=0, costs=toy_costs)
+    simulate(
+        Hyperband(strategy, rungs=(1, 3, 9)), lambda p, _: measured(accuracy=1 - 0.5 / p.fidelity.epochs), trials=120
+    )
+    assert all(max(row) - min(row) < 0.05 for row in logits(strategy).values())
 
 
 def test_a_person_is_told_what_is_followed() -> None:

@@ -15,7 +15,7 @@ from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.seeding import stream
-from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
+from netwright.core.trial import UNTRAINED, Continue, Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies import Halving, RandomSearch, Screening, Source, make_strategy, screening
 from netwright.strategies.base import Told
@@ -26,7 +26,7 @@ from netwright.testing.toys import T201, Grid, measured, toy_costs
 
 ACCURACY = parse_goal(("accuracy",), ())
 SPACE = Grid((5,) * 6)
-RUNGS = {"flat": (), "halving": (1, 3, 9)}
+RUNGS = {"flat": (), "halving": (1, 3, 9), "hyperband": (1, 3, 9)}
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -37,7 +37,15 @@ def test_conformance(name: str, rungs: str, check: str) -> None:
 
     def make(space: SearchSpace, goal: Goal, seed: int) -> Source:
         return make_strategy(
-            name, space, goal, seed=seed, costs=toy_costs, epochs=9, rungs=RUNGS[rungs], screen="parameters"
+            name,
+            space,
+            goal,
+            seed=seed,
+            costs=toy_costs,
+            epochs=9,
+            rungs=RUNGS[rungs],
+            wrapper="hyperband" if rungs == "hyperband" else "halving",
+            screen="parameters",
         )
 
     CHECKS[check](make, SPACE)
@@ -156,6 +164,41 @@ def drive(
         return measured(accuracy=truth(proposal), parameters=size(proposal))  # type: ignore[return-value]
 
     return simulate(source, evaluate, trials=n)  # type: ignore[arg-type]
+
+
+def trained(source: Source, trials: int = 120) -> list[Proposal]:
+    """What is proposed to be trained, of so many trials."""
+    assert isinstance(source, Screening)
+    run = drive(source, value_of, value_of, trials)
+    return [proposal for proposal in run.proposals.values() if proposal.fidelity != UNTRAINED]
+
+
+def test_under_hyperband_each_is_trained_to_the_rung_of_its_bracket() -> None:
+    source = make_strategy(
+        "random",
+        SPACE,
+        ACCURACY,
+        seed=0,
+        costs=toy_costs,
+        epochs=9,
+        rungs=(1, 3, 9),
+        wrapper="hyperband",
+        screen="synflow",
+    )
+    fresh = [proposal.fidelity.epochs for proposal in trained(source) if not isinstance(proposal.start, Continue)]
+    assert fresh.count(1) > fresh.count(3) > fresh.count(9) > 0
+
+
+def test_a_population_that_trains_on_is_screened_at_its_start_alone() -> None:
+    source = make_strategy("pbt", SPACE, ACCURACY, seed=0, costs=toy_costs, epochs=9, screen="synflow")
+    proposals = trained(source)
+    assert all(proposal.fidelity.trunk for proposal in proposals if not isinstance(proposal.start, Continue))
+    assert sum(isinstance(proposal.start, Continue) for proposal in proposals) > len(proposals) / 2
+
+
+def test_children_that_inherit_are_not_screened() -> None:
+    with pytest.raises(InputError, match="a score is one of untrained weights"):
+        make_strategy("nsga2", SPACE, ACCURACY, seed=0, costs=toy_costs, epochs=9, screen="synflow", inherit=True)
 
 
 def value_of(proposal: Proposal) -> float:

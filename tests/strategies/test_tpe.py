@@ -445,4 +445,7 @@ def test_what_is_forgotten_is_neither_good_nor_new() -> None:
     good = set(order[: MOST_REMEMBERED // 4])
     assert good <= set(kept)
     assert set(kept) - good == set(sorted(set(values) - good)[-MOST_REMEMBERED // 4 :])
+    assert set(strategy._table.places) == set(kept)
     assert bytes.fromhex(next(strategy.ask()).identity()) not in strategy.seen
+    strategy.on_promoted(min(set(values) - set(kept)), Fidelity(3), Finished(9999, "completed", measured(accuracy=1.0)))
+    assert set(strategy._outcomes) == {strategy.fidelity.epochs}

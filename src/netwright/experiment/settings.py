@@ -22,7 +22,7 @@ from netwright.core.errors import InputError, RunChanged
 from netwright.core.metrics import DEFAULT_SCORE, METRICS, QUALITY, SCORES
 from netwright.core.objective import Goal, Limit, parse_goal, parse_limit
 from netwright.stoppers import STOPPERS
-from netwright.strategies import STRATEGIES, cannot_inherit, check_name, parts_of
+from netwright.strategies import NO_SCORE_OF_HEIRS, STRATEGIES, cannot_inherit, check_name, parts_of
 
 DEFAULT_MINUTES = 10.0
 DEFAULT_STRATEGY = "auto+halving"
@@ -78,6 +78,8 @@ class Settings:
         strategy, _ = parts_of(self.strategy or DEFAULT_STRATEGY)
         if self.inherit and strategy in STRATEGIES and not STRATEGIES[strategy].inherits:
             raise InputError(f"--inherit: {cannot_inherit(strategy)}")
+        if self.inherit and self.screen:
+            raise InputError(NO_SCORE_OF_HEIRS)
         _one_of("screen", self.screen, SCORES)
         _one_of("stop", self.stop, ("none", *STOPPERS))
         self._check_stop(self.goal)

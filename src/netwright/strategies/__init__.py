@@ -19,6 +19,7 @@ from netwright.strategies.population_training import PopulationTraining
 from netwright.strategies.ppo import PPO
 from netwright.strategies.random import RandomSearch
 from netwright.strategies.registry import (
+    NO_SCORE_OF_HEIRS,
     STRATEGIES,
     WRAPPERS,
     cannot_inherit,
@@ -37,6 +38,7 @@ from netwright.strategies.training_free import TrainingFree
 
 __all__ = [
     "BOHB",
+    "NO_SCORE_OF_HEIRS",
     "NSGA2",
     "PPO",
     "STRATEGIES",

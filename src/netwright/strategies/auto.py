@@ -54,6 +54,7 @@ class Auto(Lineage):
         self.evolution: Lineage = evolution(space, goal, seed=seed, costs=costs)
         self.inherit = inherit
         self._fidelity = Fidelity(1)
+        self._underway: set[TrialId] = set()
         self._seconds = 0.0
         self._timed = 0
 
@@ -85,9 +86,19 @@ class Auto(Lineage):
         self.model.tell(without_starts(event))
         self.evolution.tell(event)
 
+    def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
+        """From now on it is under way."""
+        self._underway.add(trial)
+
     def on_finished(self, event: Finished) -> None:
-        """How long it took."""
-        self._time(event)
+        """How long it took, unless it ended before."""
+        if event.trial in self._underway:
+            self._underway.remove(event.trial)
+            self._time(event)
+
+    def on_failed(self, event: Failed | Lost) -> None:
+        """Nothing to be learned of how long trainings take."""
+        self._underway.discard(event.trial)
 
     def on_promoted(self, trial: TrialId, fidelity: Fidelity, event: Finished | Failed | Lost) -> None:
         """Both hear of it, and how long it took."""
@@ -97,7 +108,7 @@ class Auto(Lineage):
             self._time(event)
 
     def _time(self, event: Finished) -> None:
-        if event.seconds > 0:
+        if event.seconds > 0 and event.status != "infeasible":
             self._seconds += event.seconds
             self._timed += 1
 

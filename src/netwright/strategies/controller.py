@@ -152,9 +152,9 @@ class Controller(Strategy):
             yield from answers(slot, self._choices[slot], value)
 
     def on_finished(self, event: Finished) -> None:
-        """A reward: its own inside the limits, a worse one outside."""
+        """A reward: its own inside the limits, a worse one outside. Of several rungs the lowest alone teaches."""
         drawn = self._open.pop(event.trial, None)
-        if drawn is None:
+        if drawn is None or self.fidelity != (self.entry or self.fidelity):
             return
         violation = self.goal.violation(event.measurements)
         if violation > 0:

@@ -57,34 +57,42 @@ class GaussianProcessSearch(ExpectedImprovement):
         order = self.best_first(sorted(self.members))
         kept = sorted(some(order, MOST_MODELLED, self.seed))
         feasible = self.feasible(kept)
-        features = self.described(kept)
-        names = sorted({name for trial in kept for name in features[trial]})
+        fitted = self._fitted_to()
+        features = self.described(sorted({*kept, *fitted}))
+        names = sorted({name for trial in features for name in features[trial]})
         rows = self.rows(names, [features[trial] for trial in feasible or kept])
         axes = [
-            Known(self, index, feasible) if feasible and self.known(index) else self._process(index, kept, names)
+            Known(self, index, feasible)
+            if feasible and self.known(index)
+            else self._process(index, kept, fitted, names)
             for index in range(len(self.goal.objectives) if feasible else 1)
         ]
         return Model(axes, names, self.candidates(order[:PARENTS]), rows)
 
-    def _process(self, index: int, kept: Sequence[TrialId], names: Sequence[str]) -> GaussianProcess:
+    def _fitted_to(self) -> list[TrialId]:
+        """The trials that kernels are fitted to: of the first results by trial, as many as are a multiple of `REFIT`."""
+        trials = sorted(self.members)
+        return sorted(some(self.best_first(trials[: len(trials) // REFIT * REFIT]), MOST_FITTED, self.seed))
+
+    def _process(
+        self, index: int, kept: Sequence[TrialId], fitted: Sequence[TrialId], names: Sequence[str]
+    ) -> GaussianProcess:
         import numpy as np
 
         from netwright.strategies.models.gaussian import GaussianProcess
 
         rows = self.rows(names, [self._features[trial] for trial in kept])
-        return GaussianProcess(rows, np.array(self.targets(kept, index)), self._kernel(index, kept, names))
+        return GaussianProcess(rows, np.array(self.targets(kept, index)), self._kernel(index, fitted, names))
 
-    def _kernel(self, index: int, kept: Sequence[TrialId], names: Sequence[str]) -> Kernel:
-        """Fitted to the first results by trial, as many of them as are a multiple of `REFIT`."""
+    def _kernel(self, index: int, fitted: Sequence[TrialId], names: Sequence[str]) -> Kernel:
+        """Fitted anew where results or columns have changed."""
         import numpy as np
 
         from netwright.strategies.models.gaussian import fit
 
-        earliest = kept[: len(kept) // REFIT * REFIT]
-        chosen = sorted(some(self.best_first(earliest), MOST_FITTED, self.seed))
-        targets = self.targets(chosen, index)
-        data = (chosen, targets, list(names))
+        targets = self.targets(fitted, index)
+        data = (list(fitted), targets, list(names))
         if index not in self._fitted or self._fitted[index][0] != data:
-            rows = self.rows(names, [self._features[trial] for trial in chosen])
+            rows = self.rows(names, [self._features[trial] for trial in fitted])
             self._fitted[index] = (data, fit(rows, np.array(targets)))
         return self._fitted[index][1]

@@ -6,7 +6,7 @@ far held all or none of are a group: its numbers form a full table, from the tri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netwright.core.candidate import Candidate, Value
@@ -82,6 +82,14 @@ class Table:
         self._numbers.append(numbers)
         for group in {self.groups[slot] for slot in numbers if slot in self.groups}:
             group.add(place, numbers)
+
+    def keep(self, trials: Iterable[TrialId]) -> None:
+        """Forget all others. The groups stay as they are."""
+        kept = sorted(self.places.keys() & set(trials), key=self.places.__getitem__)
+        self._numbers = [self._numbers[self.places[trial]] for trial in kept]
+        self.places = {trial: place for place, trial in enumerate(kept)}
+        for group in set(self.groups.values()):
+            self._group(set(group.slots))
 
     def numbers(self, candidate: Candidate) -> Numbers:
         """A candidate as numbers by slot."""

@@ -45,8 +45,11 @@ class HypervolumeEvolution(ParetoEvolution):
         """Says so when there are too many objectives for hypervolume."""
         number = len(self.goal.objectives)
         if number <= MOST_OBJECTIVES:
-            return ()
-        return (f"{self.name} thins fronts of {number} objectives by crowding distance, as NSGA-II does",)
+            return super().remarks()
+        return (
+            *super().remarks(),
+            f"{self.name} thins fronts of {number} objectives by crowding distance, as NSGA-II does",
+        )
 
 
 def contributions(costs: Sequence[Costs]) -> list[float]:

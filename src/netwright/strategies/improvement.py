@@ -74,6 +74,7 @@ class ExpectedImprovement(Surrogate):
     def __init__(self, space: SearchSpace, goal: Goal, *, seed: int, costs: CostFunction) -> None:
         super().__init__(space, goal, seed=seed, costs=costs)
         self._looked: Random | None = None  # the proposal that was last looked for, by its random state
+        self._at_random: Random | None = None  # that which is one of the random share
         self._model: Model | None = None  # of the present results; None: to be made
         self._features: dict[TrialId, Any] = {}  # of the results that the last model knew
 
@@ -105,9 +106,14 @@ class ExpectedImprovement(Surrogate):
         return self._model
 
     def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
-        """A random candidate, or the most promising new one; a mutation of the best where none is, or when called again."""
+        """A random candidate, or the most promising new one.
+
+        Called again because the first would not do: another random one, or a mutation of the best.
+        """
         again, self._looked = self._looked is rng, rng
-        if len(self.members) < STARTUP or (not again and rng.random() < self.random_share):
+        if not again and rng.random() < self.random_share:
+            self._at_random = rng
+        if len(self.members) < STARTUP or self._at_random is rng:
             return self.propose(self.space.sample(rng), origin="random")
         best = self.model().best
         if not again:

@@ -101,8 +101,8 @@ class PopulationTraining(Strategy):
 
     @property
     def interval(self) -> int:
-        """Epochs between two judgements."""
-        return max(1, self.fidelity.epochs // self.steps)
+        """Epochs between two judgements, at most `steps` of them in a training."""
+        return -(-self.fidelity.epochs // self.steps)
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
@@ -224,11 +224,14 @@ class _Perturbed:
     rng: Random
 
     def decide(self, address: str, choice: Choice) -> Value:
-        value = self.decisions[address]
         head, *rest = address.split("/")
-        if head != "recipe" or not rest or rest[-1] not in CHANGEABLE:
-            return value
-        return choice.draw(address, self.rng) if self.rng.random() < ANEW else perturbed(choice, value, self.rng)
+        if address in self.decisions:
+            value = self.decisions[address]
+            if head != "recipe" or not CHANGEABLE.intersection(rest):
+                return value
+            if self.rng.random() >= ANEW:
+                return perturbed(choice, value, self.rng)
+        return choice.draw(address, self.rng)  # anew, or a decision that another one has just opened
 
 
 def perturbed(choice: Choice, value: Value, rng: Random) -> Value:

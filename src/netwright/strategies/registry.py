@@ -105,6 +105,11 @@ def cannot_inherit(name: str) -> str:
     return f"weights can be inherited by the children of {able}, but {name} has none"
 
 
+NO_SCORE_OF_HEIRS = (
+    "a score is one of untrained weights, so screen and inherit cannot be combined; leave one of them out"
+)
+
+
 def make_strategy(
     kind: str | type[Strategy],
     space: SearchSpace,
@@ -131,6 +136,8 @@ def make_strategy(
     cls = find_strategy(kind) if isinstance(kind, str) else kind
     if inherit and not cls.inherits:
         raise InputError(cannot_inherit(cls.name))
+    if inherit and screen:
+        raise InputError(NO_SCORE_OF_HEIRS)
     more: dict[str, Any] = {"inherit": True} if inherit else {}
     if not cls.trains:
         more["score"], screen = screen or DEFAULT_SCORE, None

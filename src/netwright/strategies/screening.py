@@ -22,7 +22,7 @@ from netwright.core.errors import InputError
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.metrics import SCORES
 from netwright.core.seeding import stream
-from netwright.core.trial import UNTRAINED, Continue, Fresh, Proposal, TrialId
+from netwright.core.trial import UNTRAINED, Continue, Fidelity, Fresh, Proposal, TrialId
 from netwright.strategies.base import Source, Strategy, Told
 from netwright.strategies.population import FAILED, Result, result_of
 from netwright.strategies.ranking import best_first
@@ -53,7 +53,7 @@ class Group:
 
 
 class Screening(Source):
-    """Screens what `inner` proposes anew: `strategy` itself, or `Halving` over it.
+    """Screens what `inner` proposes anew: `strategy` itself, or successive halvings over it.
 
     The strategy knows a candidate by the trial that scored it; for everybody else the trial that trains it stands for
     it. `off` says that screening has turned itself off; then all candidates are trained unscored.
@@ -107,9 +107,23 @@ class Screening(Source):
             if isinstance(proposal.start, Fresh):
                 yield from chosen
                 if not self.off:
-                    proposal = replace(proposal, fidelity=UNTRAINED)
+                    proposal = self._unscored(proposal)
             yield self._translated(proposal, self._trained)
         yield from chosen
+
+    def _unscored(self, proposal: Proposal) -> Proposal:
+        """To be scored first; what it is to be trained to stands in its notes where that is not what others are."""
+        notes, fidelity = dict(proposal.notes), proposal.fidelity
+        if fidelity != self.strategy.fidelity:
+            notes |= {"epochs": fidelity.epochs, "trunk": fidelity.trunk}
+        return replace(proposal, fidelity=UNTRAINED, notes=notes)
+
+    def _as_proposed(self, proposal: Proposal) -> Proposal:
+        """What `_unscored` was given."""
+        notes, fidelity = dict(proposal.notes), self.strategy.fidelity
+        if "epochs" in notes:
+            fidelity = Fidelity(int(str(notes.pop("epochs"))), trunk=bool(notes.pop("trunk")))
+        return replace(proposal, fidelity=fidelity, notes=notes)
 
     @staticmethod
     def _translated(proposal: Proposal, names: dict[TrialId, TrialId]) -> Proposal:
@@ -143,7 +157,7 @@ class Screening(Source):
             return
         known = self._translated(proposal, self._root)
         if proposal.fidelity == UNTRAINED:
-            known = replace(known, fidelity=self.strategy.fidelity)
+            known = self._as_proposed(known)
             number, place = divmod(self._asked, self.draw)
             if place == 0:
                 self._groups[number] = Group(self.draw)

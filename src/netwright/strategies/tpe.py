@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import heapify, heappop, heapreplace
+from itertools import chain
 from math import ceil
 from random import Random
 from typing import TYPE_CHECKING
@@ -49,7 +50,8 @@ GOOD_SHARE, MOST_GOOD = 0.1, 25
 BANDWIDTHS = ("gaps", "normal")
 """How wide kernels around numbers are: as the gaps between them, or by the normal reference rule."""
 MOST_REMEMBERED = 2_000
-"""Beyond so many results of a rung the better quarter and the newest are kept, half of all: it bounds the cost of an ask."""
+"""Beyond so many results of a rung the better quarter and the newest are kept, half of all, and the others are forgotten:
+it bounds memory and the cost of an ask."""
 FEWEST = 2
 """A density of fewer trials than this is the prior alone."""
 
@@ -57,10 +59,10 @@ FEWEST = 2
 class TPE(Strategy):
     """Proposes what is likely among the good trials and unlikely among the others.
 
-    `startup` proposals are random; each later one is the best of `candidates` draws, but for a `random_share` of them.
-    The best `good_share` of a rung, at most `most_good`, is good. With `by_decisions` at least one more than a candidate
-    has decisions are, and no rung is modelled that has not as many others. `bandwidth` is one of `BANDWIDTHS`; draws come
-    from kernels so many times `wider`.
+    `startup` proposals are random, but see `by_decisions`; each later one is the best of `candidates` draws, but for a
+    `random_share` of them. The best `good_share` of a rung, at most `most_good`, is good. With `by_decisions` at least
+    one more than a candidate has decisions are, and no rung is modelled that has not as many others, however few the
+    `startup`. `bandwidth` is one of `BANDWIDTHS`; draws come from kernels so many times `wider`.
     """
 
     name = "tpe"
@@ -186,23 +188,31 @@ class TPE(Strategy):
             self._learn(event.trial, self.fidelity.epochs, event)
 
     def on_promoted(self, trial: TrialId, fidelity: Fidelity, event: Finished | Failed | Lost) -> None:
-        """A trial was trained on: a result of the higher rung."""
-        self._learn(trial, fidelity.epochs, event)
+        """A trial was trained on: a result of the higher rung, where the trial is still remembered."""
+        if trial in self._table.places:
+            self._learn(trial, fidelity.epochs, event)
 
     def _learn(self, trial: TrialId, epochs: int, event: Finished | Failed | Lost) -> None:
         result = result_of(self.goal, event) if isinstance(event, Finished) else None
         if isinstance(event, Finished) and result is not None:
-            outcomes = self._outcomes.setdefault(epochs, {})
-            outcomes[trial] = Outcome(result, event.status == "stopped")
-            if len(outcomes) > MOST_REMEMBERED:
-                self._outcomes[epochs] = _worth_keeping(outcomes, MOST_REMEMBERED // 2)
+            self._outcomes.setdefault(epochs, {})[trial] = Outcome(result, event.status == "stopped")
         elif isinstance(event, Failed):
             self._failed[trial] = epochs
-            if len(self._failed) > MOST_REMEMBERED:
-                self._failed = dict(sorted(self._failed.items())[-MOST_REMEMBERED // 2 :])
         else:
             return
         self._widest = max(self._widest, self._table.refine(trial))
+        self._forget(epochs)
+
+    def _forget(self, epochs: int) -> None:
+        """Where there are too many results of a rung, or failures: some of them, and the numbers of whom nothing is left."""
+        outcomes = self._outcomes.get(epochs, {})
+        if len(outcomes) > MOST_REMEMBERED:
+            self._outcomes[epochs] = _worth_keeping(outcomes, MOST_REMEMBERED // 2)
+        elif len(self._failed) > MOST_REMEMBERED:
+            self._failed = dict(sorted(self._failed.items())[-MOST_REMEMBERED // 2 :])
+        else:
+            return
+        self._table.keep({*self._open, *self._failed, *chain.from_iterable(self._outcomes.values())})
 
 
 # -- which trials are good ---------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ def improvement_on(reached: Array, weights: Sequence[float]) -> Improvement:
     """Expected improvement on the points `reached` (n, objectives).
 
     Of the objective where there is one, of hypervolume where there are two, and where there are more of the augmented
-    Chebyshev function with these `weights` (Knowles, "ParEGO", IEEE TEC 10(1), 2006).
+    Chebyshev function with these `weights` (Knowles, "ParEGO", IEEE TEC 10(1), 2006), from the best of each objective on.
     """
     if reached.shape[1] == 1:
         best = float(reached.max())
@@ -37,8 +37,9 @@ def improvement_on(reached: Array, weights: Sequence[float]) -> Improvement:
         edges, heights = _strips(reached)
         return lambda mean, sd: _hypervolume_improvement(mean, sd, edges, heights)
     shares = np.array(weights) / sum(weights)
-    top = float(_chebyshev(reached, shares).max())
-    return lambda mean, sd: log_expected_improvement(_chebyshev(mean, shares), np.sqrt(sd**2 @ shares**2), top)
+    ideal = reached.max(axis=0)
+    top = float(_chebyshev(reached - ideal, shares).max())
+    return lambda mean, sd: log_expected_improvement(_chebyshev(mean - ideal, shares), np.sqrt(sd**2 @ shares**2), top)
 
 
 def log_expected_improvement(mean: Array, sd: Array, best: Array | float) -> Array:
@@ -76,6 +77,6 @@ def _strips(reached: Array) -> tuple[Array, Array]:
 
 
 def _chebyshev(values: Array, shares: Array) -> Array:
-    """(points, objectives) to one number a point: mostly the worst of the weighted objectives."""
+    """(points, objectives), 0 at the ideal point, to one number a point: mostly the worst of the weighted objectives."""
     weighted = values * shares
     return weighted.min(axis=1) + 0.05 * weighted.sum(axis=1)  # type: ignore[no-any-return]
