@@ -3,7 +3,8 @@ imports what it needs.
 
 Exit codes: 0 done; 1 an unexpected error; 2 an option or argument that does not fit; 3 data that cannot be used;
 4 a run folder that cannot be used as asked; 5 storage; 6 the search ended without a network; 130 interrupted.
-With `--json` the last line on standard output is one JSON object; everything else goes to standard error.
+With `--json` the last line on standard output is one JSON object (of `predict` each line, for an image each); everything
+else goes to standard error.
 """
 
 from __future__ import annotations
@@ -260,7 +261,7 @@ def predict(
     csv: Annotated[Path | None, typer.Option(help="Write the answers there.")] = None,
     key: Annotated[str | None, typer.Option(help="Which array of an .npz file.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each image.")] = 1,
-    as_json: Json = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, one for each image.")] = False,
 ) -> None:
     """Answer for images with the network that the run exported."""
     from netwright.export import predict as script

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -68,6 +69,8 @@ def test_a_search_in_which_every_trial_fails(tmp_path: Path, trials: int, code: 
     assert sum(trial.status == "diverged" for trial in failed) == min(trials, FAILURES_IN_A_ROW)
     assert all(trial.reason for trial in failed if trial.status == "diverged")
     assert not (run / "export").exists()
+    verdict = json.loads(call("status", run, "--json").out)["verdict"]
+    assert ("without a trained network" in verdict) == (code == 6)
 
 
 def test_failures_in_a_row_cancel_what_runs_beside(tmp_path: Path) -> None:

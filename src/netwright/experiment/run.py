@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from netwright.core.errors import InputError, NetwrightError, StorageError
+from netwright.core.trial import TrialId
 from netwright.data.catalog import open_data
 from netwright.data.dataset import Dataset
 from netwright.experiment.closing import Closing
@@ -144,19 +146,13 @@ class _SearchRun:
             judged = verdict(view_of(self.opened.folder, images=False))
             export_trial(self.opened.folder, winner)
             measured = self.opened.fact("measured") or {}
-            self.opened.note(
-                "outcome",
-                {
-                    "stage": closing.number,
-                    "winner": winner,
-                    "front": measured.get("front", [winner]),
-                    "verdict": judged.text,
-                    "asked": self._asked(),
-                },
-            )
+            told = judged.text
+            self._note_outcome(closing.number, winner, measured.get("front", [winner]), told)
+        else:
+            told = self._without_network()
+            self._note_outcome((self.opened.fact("stage") or {"number": 0})["number"], None, [], told)
         self.loop.tick(force=True)
         html = write_page(self.opened.folder)[0] if self.page else None
-        told = (self.opened.fact("outcome") or {}).get("verdict") or self._without_network()
         folder = self.opened.folder
         end_summary(
             told,
@@ -181,6 +177,13 @@ class _SearchRun:
                     "off": self.strategy.off,
                 },
             )
+
+    def _note_outcome(self, stage: int, winner: TrialId | None, front: Sequence[TrialId], told: str) -> None:
+        """What this `stage` has come to."""
+        asked = self._asked()
+        self.opened.note(
+            "outcome", {"stage": stage, "winner": winner, "front": list(front), "verdict": told, "asked": asked}
+        )
 
     def _without_network(self) -> str:
         judged = verdict(view_of(self.opened.folder, images=False))

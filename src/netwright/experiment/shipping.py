@@ -38,11 +38,13 @@ def export_trial(run: Path, number: TrialId | None = None, target: Path | None =
         number = int(best["trial"])
     trial = view.trial(number)
     if trial is None or trial.proposal.candidate.architecture is None:
-        raise InputError(f"a trial to export must be a network of this run, but there is no such trial {number}")
+        what = "there is no such trial" if trial is None else "it is a classic model"
+        raise InputError(f"a trial to export must be a network of this run; trial {number}: {what}")
     weights = view.files(number, "weights")
     if weights is None:
         raise InputError(
-            f"the weights of trial {number} were not kept; those of the front, the finalists and the hand-made network are"
+            f"the weights of trial {number} were not kept; those of the finalists and the hand-made network are, and until "
+            "`netwright clean` those of the front"
         )
     from safetensors.numpy import load_file
 

@@ -49,9 +49,15 @@ def _begun(folder: Path, history: History) -> list[str]:
     counts = ", ".join(f"{number} {status}" for status, number in sorted(history.counts().items())) or "none yet"
     return [
         f"{folder.name}: {'running, process ' + str(driver.pid) if driver else 'not running'}",
-        f"used {duration(history.seconds)} of {budget_in_words(settings)}",
+        f"used {_used(history, settings)} of {budget_in_words(settings)}",
         f"trials: {counts}",
     ]
+
+
+def _used(history: History, settings: Settings) -> str:
+    """In the budget's own unit."""
+    by_clock = duration(history.seconds)
+    return by_clock if settings.cpu_seconds is None else f"{history.cpu_seconds:.0f} CPU seconds (in {by_clock})"
 
 
 def _said(metric: str, entry: Mapping[str, Any]) -> str:
