@@ -13,7 +13,7 @@ from netwright.core.trial import Proposal
 from netwright.spaces.choices import Choice, choose, integer, optional, real, repeat, subset
 from netwright.spaces.walk import Decider
 from netwright.strategies import PPO, Reinforce, Strategy
-from netwright.strategies.controller import Controller, Drawing
+from netwright.strategies.shared.controller import Controller, Drawing
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Toy, measured, toy_candidate
 

@@ -16,7 +16,7 @@ from netwright.spaces.walk import SearchSpace
 from netwright.strategies import Bananas
 from netwright.strategies.bananas import MOST_MODELLED, MUTATIONS, ROUND, STARTUP, _highest_first
 from netwright.strategies.models.ensemble import BATCH, Ensemble, _gradients, train
-from netwright.strategies.vectors import Vectors, matrix, varying
+from netwright.strategies.shared.vectors import Vectors, matrix, varying
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, Nested, measured, toy_costs
 

@@ -19,7 +19,7 @@ from netwright.spaces.shapes import costs
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies import STRATEGIES, WRAPPERS, RandomSearch, RegularizedEvolution, Source, make_strategy
 from netwright.strategies.base import CostFunction, Costs
-from netwright.strategies.population import Member, Result
+from netwright.strategies.shared.population import Member, Result
 from netwright.testing.strategies import CHECKS, Make
 from netwright.testing.toys import Grid, Interval, Nested, toy_costs
 

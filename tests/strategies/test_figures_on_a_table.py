@@ -16,10 +16,10 @@ from netwright.core.objective import parse_goal
 from netwright.core.trial import Proposal
 from netwright.spaces.catalog.nasbench201 import code_of, codes, string_key
 from netwright.strategies import TPE, Bananas, ForestSearch, RegularizedEvolution, Reinforce, Strategy
-from netwright.strategies.columns import Columns
 from netwright.strategies.models.ensemble import train
 from netwright.strategies.models.gaussian import GaussianProcess, Kernel
-from netwright.strategies.vectors import Vectors, matrix, varying
+from netwright.strategies.shared.columns import Columns
+from netwright.strategies.shared.vectors import Vectors, matrix, varying
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import measured
 

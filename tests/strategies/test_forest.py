@@ -23,7 +23,7 @@ from netwright.spaces.walk import Decider, SearchSpace
 from netwright.strategies import ForestSearch
 from netwright.strategies.forest import MOST_MODELLED, STARTUP
 from netwright.strategies.models.trees import Forest, grow
-from netwright.strategies.vectors import Vectors, matrix, varying
+from netwright.strategies.shared.vectors import Vectors, matrix, varying
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, Interval, measured, toy_candidate, toy_costs
 from tests.strategies.fronts import covered_with_parameters

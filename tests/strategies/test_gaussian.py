@@ -11,10 +11,10 @@ from scipy.stats import norm, spearmanr
 
 from netwright.core.task import TaskSpec
 from netwright.spaces.catalog import CATALOG, make_space
-from netwright.strategies.columns import Columns
 from netwright.strategies.models import gaussian
 from netwright.strategies.models.acquisition import improvement_on, log_expected_improvement
 from netwright.strategies.models.gaussian import GaussianProcess, Kernel, Rows, fit
+from netwright.strategies.shared.columns import Columns
 from netwright.testing.toys import T201, Interval, Nested
 
 TASK = TaskSpec((1, 28, 28), tuple("0123456789"), (0.29,), (0.35,))

@@ -13,8 +13,8 @@ from netwright.core.objective import parse_goal
 from netwright.core.trial import Fidelity
 from netwright.spaces.walk import Decider
 from netwright.strategies import GaussianProcessSearch, gaussian_process
-from netwright.strategies.improvement import STARTUP
-from netwright.strategies.promising import most_promising
+from netwright.strategies.shared.improvement import STARTUP
+from netwright.strategies.shared.promising import most_promising
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, Interval, Nested, measured, toy_costs
 from tests.strategies.fronts import covered_with_parameters

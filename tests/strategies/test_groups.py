@@ -8,7 +8,7 @@ import pytest
 
 from netwright.core.candidate import Candidate
 from netwright.spaces.choices import Choice, choose, integer, optional, real, repeat, subset
-from netwright.strategies.groups import Table, column_of, numbers_of, value_of
+from netwright.strategies.shared.groups import Table, column_of, numbers_of, value_of
 from netwright.testing.toys import Interval, Nested, toy_candidate
 
 CHOICES: list[Choice] = [

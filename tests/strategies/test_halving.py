@@ -12,8 +12,8 @@ from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Continue, Fidelity, Fresh, Proposal, TrialId
 from netwright.strategies import NSGA2, GridSearch, Halving, LocalSearch, RandomSearch, RegularizedEvolution, Strategy
-from netwright.strategies.bracket import WINDOW
 from netwright.strategies.halving import REPEATS
+from netwright.strategies.shared.bracket import WINDOW
 from netwright.testing.simulate import Answer, Simulated, simulate
 from netwright.testing.toys import Grid, measured, power_curve, toy_costs
 

@@ -13,7 +13,7 @@ from netwright.core.objective import Goal, parse_goal
 from netwright.spaces.choices import choose
 from netwright.spaces.walk import Decider
 from netwright.strategies import ForestSearch, GaussianProcessSearch
-from netwright.strategies.improvement import ExpectedImprovement
+from netwright.strategies.shared.improvement import ExpectedImprovement
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Toy, measured, toy_candidate, toy_costs
 

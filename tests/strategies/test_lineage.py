@@ -14,7 +14,7 @@ from netwright.core.trial import Fresh, Inherit, Proposal, TrialId
 from netwright.spaces.variation import edit
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies import STRATEGIES, Source, make_strategy
-from netwright.strategies.lineage import INHERITED
+from netwright.strategies.shared.lineage import INHERITED
 from netwright.testing.simulate import simulate
 from netwright.testing.strategies import CHECKS, scripted
 from netwright.testing.toys import Grid, Interval, Nested, measured, toy_costs

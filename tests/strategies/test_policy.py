@@ -16,7 +16,6 @@ from netwright.spaces.choices import Choice, Real, choose, integer, real, repeat
 from netwright.spaces.encoding import slots
 from netwright.spaces.walk import _Odometer
 from netwright.strategies import Reinforce
-from netwright.strategies.controller import Controller, Drawing
 from netwright.strategies.models.policy import (
     Floats,
     LogitsTable,
@@ -27,7 +26,8 @@ from netwright.strategies.models.policy import (
     score_gradient,
     stacked,
 )
-from netwright.strategies.questions import MOST_ANSWERS, answers, bins_of, draw
+from netwright.strategies.shared.controller import Controller, Drawing
+from netwright.strategies.shared.questions import MOST_ANSWERS, answers, bins_of, draw
 from netwright.testing.toys import Grid, Toy, toy_costs
 from tests.strategies.controllers import GOAL, Everything
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import parse_goal
 from netwright.core.pareto import dominates, fronts
-from netwright.strategies.population import (
+from netwright.strategies.shared.population import (
     FAILED,
     Member,
     Result,
@@ -19,7 +19,7 @@ from netwright.strategies.population import (
     result_of,
     spread_scale,
 )
-from netwright.strategies.ranking import _fronts, best_first
+from netwright.strategies.shared.ranking import _fronts, best_first
 from netwright.testing.toys import measured, toy_candidate
 
 

@@ -15,7 +15,7 @@ from netwright.core.seeding import stream
 from netwright.core.trial import Fidelity, Proposal
 from netwright.spaces.variation import mutate
 from netwright.strategies import RandomSearch, RegularizedEvolution, Strategy
-from netwright.strategies.population import beats
+from netwright.strategies.shared.population import beats
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Bits, Grid, measured, toy_costs
 from tests.strategies.families import FAMILIES, slow_family_is_found

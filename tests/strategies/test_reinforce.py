@@ -13,9 +13,9 @@ from netwright.core.events import Asked, Failed, Finished
 from netwright.core.objective import Goal, parse_goal
 from netwright.core.trial import Proposal
 from netwright.strategies import PPO, Halving, Hyperband, RandomSearch, Reinforce, Strategy
-from netwright.strategies.controller import Controller
 from netwright.strategies.models.policy import entropy_gradient, score_gradient
 from netwright.strategies.reinforce import Advantages
+from netwright.strategies.shared.controller import Controller
 from netwright.testing.simulate import Simulated, simulate
 from netwright.testing.toys import T201, Grid, Nested, measured, toy_costs
 from tests.strategies.controllers import BOTH, GOAL, Everything, every_draw, logits, random_rewards, scores, tell

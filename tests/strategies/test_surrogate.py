@@ -11,7 +11,7 @@ from netwright.core.events import Asked, Finished
 from netwright.core.objective import parse_goal
 from netwright.core.trial import Proposal
 from netwright.strategies import STRATEGIES, Bananas, ForestSearch, GaussianProcessSearch
-from netwright.strategies.surrogate import MOST_REMEMBERED, Surrogate
+from netwright.strategies.shared.surrogate import MOST_REMEMBERED, Surrogate
 from netwright.testing.toys import T201, Interval, measured, toy_costs
 
 GOAL = parse_goal(("accuracy",), ())

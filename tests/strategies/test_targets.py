@@ -7,7 +7,7 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from netwright.strategies.targets import Reading, ranks, values
+from netwright.strategies.shared.targets import Reading, ranks, values
 
 
 def reading(

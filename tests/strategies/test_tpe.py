@@ -18,7 +18,7 @@ from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.spaces.choices import Choice, Choose, Integer, Real, choose, integer, optional, real, repeat, subset
 from netwright.spaces.walk import Decider, SearchSpace
 from netwright.strategies import TPE, Halving, RandomSearch, Strategy
-from netwright.strategies.population import Result
+from netwright.strategies.shared.population import Result
 from netwright.strategies.tpe import MOST_REMEMBERED, Densities, Outcome, best
 from netwright.testing.simulate import simulate
 from netwright.testing.toys import T201, Grid, Nested, Toy, hypervolume, measured, toy_candidate, toy_costs

@@ -13,7 +13,7 @@ from netwright.core.pareto import Costs
 from netwright.core.trial import TrialId
 from netwright.experiment.choice import Entry, Standings, lead, undominated
 from netwright.spaces.space import Space
-from netwright.strategies.population import spread_scale
+from netwright.strategies.shared.population import spread_scale
 
 MOST_FINALISTS = 8
 MOST_ERRORS = 3

@@ -22,10 +22,10 @@ from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Told
 from netwright.strategies.gaussian_process import GaussianProcessSearch
-from netwright.strategies.lineage import Lineage, without_starts
 from netwright.strategies.nsga2 import NSGA2
-from netwright.strategies.population import Member
 from netwright.strategies.regularized_evolution import RegularizedEvolution
+from netwright.strategies.shared.lineage import Lineage, without_starts
+from netwright.strategies.shared.population import Member
 
 MOST = 0.9
 """Share of the proposals that the model makes where time is no object."""

@@ -5,8 +5,8 @@ AAAI 2021, arXiv 1910.11858. Whenever ten more results are there, an ensemble is
 hundred new mutations of the best network are drawn; for each one value is drawn from what the ensemble predicts, by
 itself (independent Thompson sampling), and the highest draws are proposed.
 
-Where this deviates: the networks see decisions, sizes and numbers of paths beside which paths there are (`vectors.py`),
-and learn ranks or scaled values (`targets.py`), by fewer and wider layers. A mutation changes
+Where this deviates: the networks see decisions, sizes and numbers of paths beside which paths there are (`shared/vectors.py`),
+and learn ranks or scaled values (`shared/targets.py`), by fewer and wider layers. A mutation changes
 one decision; where the best has fewer than a hundred new ones, those of the next best follow. Workers do not wait for a
 round to end: they take the next highest draws. Of several objectives each proposal follows a random scalarisation
 (ParEGO). A space without layers is searched by its decisions alone.
@@ -25,9 +25,9 @@ from netwright.core.trial import Proposal
 from netwright.spaces.variation import neighbours
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.operators import mutate
-from netwright.strategies.surrogate import Known, Surrogate, some
-from netwright.strategies.vectors import Vectors, matrix, varying
+from netwright.strategies.shared.operators import mutate
+from netwright.strategies.shared.surrogate import Known, Surrogate, some
+from netwright.strategies.shared.vectors import Vectors, matrix, varying
 
 if TYPE_CHECKING:
     from random import Random

@@ -6,9 +6,9 @@ arXiv 2109.09831. The trees disagree where little is known: their mean is the pr
 next is what is expected to improve most; a fifth of the proposals is random, whatever the model believes.
 
 Where this deviates: the start is random, not a Sobol design. Trees see the built network beside the decisions
-(`vectors.py`), and ranks or scaled values in place of logarithms of costs (`targets.py`).
+(`shared/vectors.py`), and ranks or scaled values in place of logarithms of costs (`shared/targets.py`).
 New results join the leaves at once, and new trees are grown whenever there are some more. The acquisition is maximised
-by generations of mutations (`improvement.py`), since a candidate costs more to build than to score.
+by generations of mutations (`shared/improvement.py`), since a candidate costs more to build than to score.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from netwright.core.seeding import derive
 from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.improvement import STARTUP, ExpectedImprovement, Model
-from netwright.strategies.promising import PARENTS
-from netwright.strategies.surrogate import Known, some
-from netwright.strategies.vectors import Features, Vectors, matrix, varying
+from netwright.strategies.shared.improvement import STARTUP, ExpectedImprovement, Model
+from netwright.strategies.shared.promising import PARENTS
+from netwright.strategies.shared.surrogate import Known, some
+from netwright.strategies.shared.vectors import Features, Vectors, matrix, varying
 
 if TYPE_CHECKING:
     from netwright.strategies.models.acquisition import Array

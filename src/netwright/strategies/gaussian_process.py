@@ -4,7 +4,7 @@ Jones, Schonlau, Welch, "Efficient Global Optimization of Expensive Black-Box Fu
 Kandasamy et al., "Neural Architecture Search with Bayesian Optimisation and Optimal Transport", NeurIPS 2018,
 arXiv 1802.07191, but with a kernel over decisions (`models/gaussian.py`) in place of a distance of graphs.
 
-What is modelled stands in `targets.py`; how the most promising is found in `improvement.py`.
+What is modelled stands in `shared/targets.py`; how the most promising is found in `shared/improvement.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from netwright.core.objective import Goal
 from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.columns import Columns, Features
-from netwright.strategies.improvement import ExpectedImprovement, Model
-from netwright.strategies.promising import PARENTS
-from netwright.strategies.surrogate import Known, some
+from netwright.strategies.shared.columns import Columns, Features
+from netwright.strategies.shared.improvement import ExpectedImprovement, Model
+from netwright.strategies.shared.promising import PARENTS
+from netwright.strategies.shared.surrogate import Known, some
 
 if TYPE_CHECKING:
     from netwright.strategies.models.gaussian import GaussianProcess, Kernel, Rows

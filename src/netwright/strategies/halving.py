@@ -23,7 +23,7 @@ from netwright.core.errors import InputError
 from netwright.core.events import Asked
 from netwright.core.trial import Continue, Fidelity, Fresh, Proposal, TrialId
 from netwright.strategies.base import Source, Strategy, Told
-from netwright.strategies.bracket import Bracket
+from netwright.strategies.shared.bracket import Bracket
 
 REPEATS = 10
 """A strategy that repeats itself so often in a row has nothing new."""

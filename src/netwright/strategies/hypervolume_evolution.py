@@ -18,8 +18,8 @@ from math import inf
 from random import Random
 
 from netwright.core.pareto import Costs, crowding
-from netwright.strategies.pareto_evolution import ParetoEvolution
-from netwright.strategies.population import Member
+from netwright.strategies.shared.pareto_evolution import ParetoEvolution
+from netwright.strategies.shared.population import Member
 
 MOST_OBJECTIVES = 3
 """With more objectives than this, crowding stands in for hypervolume."""

@@ -29,7 +29,7 @@ from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.variation import neighbours
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Strategy
-from netwright.strategies.population import Member, beats, result_of
+from netwright.strategies.shared.population import Member, beats, result_of
 
 Known = tuple[bytes, Proposal]
 """A proposal and its identity."""

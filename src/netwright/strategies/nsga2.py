@@ -19,8 +19,8 @@ from netwright.core.objective import Goal
 from netwright.core.pareto import crowding
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.pareto_evolution import ParetoEvolution
-from netwright.strategies.population import Member
+from netwright.strategies.shared.pareto_evolution import ParetoEvolution
+from netwright.strategies.shared.population import Member
 
 
 class NSGA2(ParetoEvolution):

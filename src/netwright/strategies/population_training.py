@@ -30,8 +30,8 @@ from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
 from netwright.spaces.choices import Choice, Choose, Integer, Real, same
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Strategy
-from netwright.strategies.population import Result, result_of
-from netwright.strategies.ranking import best_first
+from netwright.strategies.shared.population import Result, result_of
+from netwright.strategies.shared.ranking import best_first
 
 CHANGEABLE = frozenset({"lr", "weight_decay", "momentum", "label_smoothing", "augment"})
 """Fields of a recipe that may change while a network trains: a checkpoint depends on the others."""

@@ -25,8 +25,8 @@ from netwright.core.errors import InputError
 from netwright.core.objective import Goal
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.controller import Controller, Lesson
-from netwright.strategies.scalar import Form
+from netwright.strategies.shared.controller import Controller, Lesson
+from netwright.strategies.shared.scalar import Form
 
 if TYPE_CHECKING:
     from netwright.strategies.models.policy import Floats

@@ -10,7 +10,7 @@ without the identity.
 from __future__ import annotations
 
 from netwright.core.trial import TrialId
-from netwright.strategies.evolution import Evolution
+from netwright.strategies.shared.evolution import Evolution
 
 
 class RegularizedEvolution(Evolution):

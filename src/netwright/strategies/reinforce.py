@@ -22,8 +22,8 @@ from netwright.core.errors import InputError
 from netwright.core.objective import Goal
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.controller import Controller, Lesson
-from netwright.strategies.scalar import Form
+from netwright.strategies.shared.controller import Controller, Lesson
+from netwright.strategies.shared.scalar import Form
 
 BASELINE, SPREAD = 0.9, 0.95
 """How much of the baseline, and of the mean square of the advantage, stays with each reward."""

@@ -24,8 +24,8 @@ from netwright.core.metrics import SCORES
 from netwright.core.seeding import stream
 from netwright.core.trial import UNTRAINED, Continue, Fidelity, Fresh, Proposal, TrialId
 from netwright.strategies.base import Source, Strategy, Told
-from netwright.strategies.population import FAILED, Result, result_of
-from netwright.strategies.ranking import best_first
+from netwright.strategies.shared.population import FAILED, Result, result_of
+from netwright.strategies.shared.ranking import best_first
 
 CHECKED = 30
 """After each so many results the score is held against them."""

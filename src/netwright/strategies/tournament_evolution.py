@@ -19,8 +19,8 @@ from netwright.core.seeding import stream
 from netwright.core.trial import TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.evolution import Evolution
-from netwright.strategies.population import beats
+from netwright.strategies.shared.evolution import Evolution
+from netwright.strategies.shared.population import beats
 
 
 class TournamentEvolution(Evolution):

@@ -33,8 +33,8 @@ from netwright.spaces.choices import Choice
 from netwright.spaces.encoding import slot_address
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Strategy
-from netwright.strategies.groups import Group, Numbers, Table, numbers_of, value_of
-from netwright.strategies.population import Result, result_of
+from netwright.strategies.shared.groups import Group, Numbers, Table, numbers_of, value_of
+from netwright.strategies.shared.population import Result, result_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,9 +22,9 @@ from netwright.core.objective import Goal
 from netwright.core.trial import UNTRAINED, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Drawing
-from netwright.strategies.operators import mutate
-from netwright.strategies.population import Result, result_of
-from netwright.strategies.ranking import best_first
+from netwright.strategies.shared.operators import mutate
+from netwright.strategies.shared.population import Result, result_of
+from netwright.strategies.shared.ranking import best_first
 
 Member = tuple[TrialId, Candidate, Result]
 

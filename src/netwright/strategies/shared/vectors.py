@@ -16,7 +16,7 @@ from netwright.core.errors import CandidateError
 from netwright.spaces.paths import paths
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.columns import Columns
+from netwright.strategies.shared.columns import Columns
 
 if TYPE_CHECKING:
     import numpy as np

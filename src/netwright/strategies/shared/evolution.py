@@ -19,9 +19,9 @@ from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.lineage import Lineage
-from netwright.strategies.operators import mutate
-from netwright.strategies.population import Member, beats, result_of
+from netwright.strategies.shared.lineage import Lineage
+from netwright.strategies.shared.operators import mutate
+from netwright.strategies.shared.population import Member, beats, result_of
 
 
 class Evolution(Lineage):

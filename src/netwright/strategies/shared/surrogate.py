@@ -22,9 +22,9 @@ from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.choices import Integer, Real
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Drawing
-from netwright.strategies.population import FAILED, Member, Result, result_of, spread_scale
-from netwright.strategies.ranking import best_first
-from netwright.strategies.targets import Reading, ranks, values
+from netwright.strategies.shared.population import FAILED, Member, Result, result_of, spread_scale
+from netwright.strategies.shared.ranking import best_first
+from netwright.strategies.shared.targets import Reading, ranks, values
 
 MOST_REMEMBERED = 2_000
 """Beyond so many results half of them are forgotten, which bounds the cost of an ask: see `some` for which."""

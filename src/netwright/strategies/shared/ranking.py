@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from netwright.core.pareto import Costs, crowding
-from netwright.strategies.population import Result
+from netwright.strategies.shared.population import Result
 
 
 def best_first(results: Sequence[Result]) -> Iterator[int]:

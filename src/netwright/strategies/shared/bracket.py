@@ -15,8 +15,8 @@ from netwright.core.events import Failed, Finished, Lost
 from netwright.core.metrics import QUALITY
 from netwright.core.objective import Goal
 from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
-from netwright.strategies.population import Result, result_of
-from netwright.strategies.ranking import best_first
+from netwright.strategies.shared.population import Result, result_of
+from netwright.strategies.shared.ranking import best_first
 
 WINDOW = 243
 """Latest results that a rung compares."""

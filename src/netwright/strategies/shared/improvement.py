@@ -21,9 +21,9 @@ from netwright.core.objective import Goal
 from netwright.core.trial import Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.operators import mutate
-from netwright.strategies.promising import Gains, most_promising
-from netwright.strategies.surrogate import Known, Surrogate
+from netwright.strategies.shared.operators import mutate
+from netwright.strategies.shared.promising import Gains, most_promising
+from netwright.strategies.shared.surrogate import Known, Surrogate
 
 if TYPE_CHECKING:
     from netwright.strategies.models.acquisition import Array

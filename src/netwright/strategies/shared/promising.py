@@ -10,7 +10,7 @@ from netwright.core.candidate import Candidate
 from netwright.core.errors import CandidateError
 from netwright.spaces.variation import identity
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.operators import mutate
+from netwright.strategies.shared.operators import mutate
 
 Gains = Callable[[Sequence[Candidate]], Sequence[float]]
 """How much each of some candidates promises, the more the better."""

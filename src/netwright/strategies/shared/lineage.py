@@ -15,7 +15,7 @@ from netwright.core.events import Asked
 from netwright.core.trial import Fresh, Inherit, Proposal, TrialId
 from netwright.spaces.variation import edit
 from netwright.strategies.base import Drawing, Told
-from netwright.strategies.population import Member
+from netwright.strategies.shared.population import Member
 
 INHERITED = (
     "children start from their parents' weights, so that old lineages look better than they are; "

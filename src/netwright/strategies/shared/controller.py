@@ -31,8 +31,8 @@ from netwright.spaces.choices import Choice
 from netwright.spaces.encoding import slot_address
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Strategy
-from netwright.strategies.questions import Answered, Prior, answers, draw
-from netwright.strategies.scalar import Form, Scalar
+from netwright.strategies.shared.questions import Answered, Prior, answers, draw
+from netwright.strategies.shared.scalar import Form, Scalar
 
 if TYPE_CHECKING:
     from netwright.strategies.models.policy import Floats, LogitsTable, Path

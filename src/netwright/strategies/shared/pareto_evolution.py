@@ -22,9 +22,9 @@ from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.variation import crossover
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction
-from netwright.strategies.lineage import Lineage
-from netwright.strategies.operators import mutate
-from netwright.strategies.population import FAILED, Member, better, common_epochs, result_of
+from netwright.strategies.shared.lineage import Lineage
+from netwright.strategies.shared.operators import mutate
+from netwright.strategies.shared.population import FAILED, Member, better, common_epochs, result_of
 
 
 class ParetoEvolution(Lineage):
