@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from itertools import islice
+from random import Random
 
 import pytest
 
 from netwright.core.events import Asked, Failed, Finished
 from netwright.core.objective import Goal, parse_goal
+from netwright.core.task import TaskSpec
 from netwright.core.trial import Fidelity
+from netwright.spaces.catalog import make_space
+from netwright.spaces.shapes import costs
 from netwright.strategies import Auto, Halving
 from netwright.strategies.auto import FREE, MODEL_SECONDS, MOST
 from netwright.testing.simulate import simulate
@@ -30,7 +34,7 @@ def told(seconds: float, *, goal: Goal = ONE, results: int = 30) -> Auto:
 
 @pytest.mark.parametrize(
     ("seconds", "share"),
-    [(0.0, MOST), (0.1, FREE / MODEL_SECONDS), (1.0, 0.05), (10.0, 0.5), (18.0, MOST), (100.0, MOST)],
+    [(0.0, MOST), (0.1, FREE / MODEL_SECONDS), (1.0, 0.01 / MODEL_SECONDS), (6.0, 0.5), (11.0, MOST), (100.0, MOST)],
 )
 def test_the_model_proposes_as_often_as_trainings_pay_for_it(seconds: float, share: float) -> None:
     strategy = told(seconds)
@@ -49,6 +53,20 @@ def test_a_trial_counts_once_and_what_was_refused_not_at_all() -> None:
     strategy.tell(Asked(strategy.name, ((2, proposal),)))
     strategy.tell(Finished(2, "infeasible", measured(parameters=9), seconds=100.0))
     assert strategy.share() == pytest.approx(0.01 / MODEL_SECONDS)
+
+
+def test_large_networks_make_the_model_dearer() -> None:
+    task = TaskSpec((1, 28, 28), ("a", "b"), (0.5,), (0.2,))
+    shares = []
+    for name in ("chain", "nasbench201"):
+        space = make_space(name, task)
+        strategy = Auto(space, ONE, seed=0, costs=lambda architecture: costs(architecture, task))
+        for trial in range(1, 6):
+            proposal = strategy.propose(space.sample(Random(trial)), origin="random")
+            strategy.tell(Asked(strategy.name, ((trial, proposal),)))
+            strategy.tell(Finished(trial, "completed", measured(accuracy=0.5), seconds=2.0))
+        shares.append(strategy.share())
+    assert shares[0] > 4 * shares[1]
 
 
 def test_nothing_is_known_of_the_time_at_first() -> None:

@@ -62,7 +62,7 @@ def everyday(name: str, wrapper: str, space: str) -> bool:
 
 
 def combinations(spaces: Iterable[str]) -> list[Any]:
-    """Every strategy, plain and wrapped, on every space."""
+    """Every strategy on every space, plain and wrapped; wrapped on one of networks, which wrappers do not look at."""
     return [
         pytest.param(
             name,
@@ -72,6 +72,7 @@ def combinations(spaces: Iterable[str]) -> list[Any]:
             id=f"{name}-{wrapper}-{space}",
         )
         for (name, wrapper), space in product(PAIRS, spaces)
+        if wrapper == "flat" or space in TOYS or space == "chain"
     ]
 
 
@@ -81,7 +82,7 @@ def test_conformance(name: str, wrapper: str, space: str, check: str) -> None:
     CHECKS[check](lambda space, goal, seed: made(name, wrapper, space, goal, seed, toy_costs), TOYS[space])
 
 
-TASK = TaskSpec((1, 28, 28), tuple("0123456789"), (0.29,), (0.35,))
+TASK = TaskSpec((1, 8, 8), tuple("0123456789"), (0.3,), (0.38,))
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -230,6 +230,13 @@ def check_layers(layers: object) -> None:
     _check_list(layers, "network", 0, 0)
 
 
+def number_of_layers(resolved: Any) -> int:
+    """Layers in a resolved list, those inside others among them."""
+    if isinstance(resolved, Mapping):
+        return ("layer" in resolved) + sum(number_of_layers(part) for part in resolved.values())
+    return sum(map(number_of_layers, resolved)) if isinstance(resolved, list | tuple) else 0
+
+
 def _check_list(layers: object, place: str, depth: int, count: int) -> int:
     if not isinstance(layers, list | tuple):
         raise _wrong(f"must be a list of layers, but got {type(layers).__name__}", place)

@@ -6,8 +6,8 @@ trainings are shorter still), and never more than `MOST`: what evolution adds ke
 model sees nothing better. Evolution is NSGA-II with several objectives and regularized evolution with one. Both learn
 from all results, whoever proposed them.
 
-How long trainings take is read from the results. Until the first one is known, or where results come without it, the
-model has its full share.
+How long trainings take is read from the results, what an ask costs is told by the number of layers. Until the first
+training is known, or where results come without their times, the model has its full share.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from netwright.core.candidate import Candidate
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
+from netwright.spaces.layers import number_of_layers
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Told
 from netwright.strategies.gaussian_process import GaussianProcessSearch
@@ -33,8 +34,9 @@ ALLOWED = 0.01
 """What asking may cost, as a share of the mean training."""
 FREE = 0.002
 """Seconds an ask that are never too many."""
-MODEL_SECONDS = 0.2
-"""What a proposal of the model costs on a space of networks: `benchmarks/ask_tell.py`."""
+MODEL_SECONDS, LAYER_SECONDS = 0.12, 0.01
+"""What a proposal of the model costs, and how much more for each layer of a network: candidates are built to be looked at.
+`benchmarks/ask_tell.py` measures it."""
 
 
 class Auto(Lineage):
@@ -55,6 +57,7 @@ class Auto(Lineage):
         self.inherit = inherit
         self._fidelity = Fidelity(1)
         self._underway: set[TrialId] = set()
+        self._layers = 0
         self._seconds = 0.0
         self._timed = 0
 
@@ -78,7 +81,8 @@ class Auto(Lineage):
 
     def share(self) -> float:
         """The share of the proposals that the model makes, from 0 to `MOST`."""
-        return model_share(self._seconds, self._timed)
+        ask = MODEL_SECONDS + LAYER_SECONDS * self._layers / max(self.asked, 1)
+        return model_share(self._seconds / self._timed if self._timed else None, ask)
 
     def tell(self, event: Told) -> None:
         """Both hear of everything."""
@@ -89,6 +93,8 @@ class Auto(Lineage):
     def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
         """From now on it is under way."""
         self._underway.add(trial)
+        if proposal.candidate.architecture is not None:
+            self._layers += number_of_layers(proposal.candidate.architecture.layers)
 
     def on_finished(self, event: Finished) -> None:
         """How long it took, unless it ended before."""
@@ -113,8 +119,6 @@ class Auto(Lineage):
             self._timed += 1
 
 
-def model_share(seconds: float, trainings: int) -> float:
-    """The share of the proposals that the model makes after so many seconds in so many trainings."""
-    if not trainings:
-        return MOST
-    return min(MOST, max(FREE, ALLOWED * seconds / trainings) / MODEL_SECONDS)
+def model_share(training: float | None, ask: float) -> float:
+    """The share of the proposals that the model makes, by the seconds of a mean training and of an ask of the model."""
+    return MOST if training is None else min(MOST, max(FREE, ALLOWED * training) / ask)
