@@ -32,6 +32,8 @@ Check = Callable[[Make, SearchSpace], None]
 
 ROUNDS = 5
 AHEAD = 10
+SECONDS = 4.0
+"""What a scripted training takes."""
 
 
 def scripted(goal: Goal, candidate: Candidate, epochs: int = 1) -> dict[str, Measurement]:
@@ -106,7 +108,7 @@ class Driver:
         elif trial % 7 == 0:
             self.tell(Failed(trial, "diverged", "the loss was not finite"))
         elif trial % 11 != 0:
-            self.tell(Finished(trial, "completed", measurements))
+            self.tell(Finished(trial, "completed", measurements, seconds=SECONDS))
 
     def rounds(self, count: int = ROUNDS) -> Driver:
         """Ask ten, answer them in reverse, and again."""
@@ -248,7 +250,7 @@ def check_late_results(make: Make, space: SearchSpace) -> None:
     for trial in [*driver.finished, *driver.ended_badly]:
         proposal = driver.proposals[trial]
         result = scripted(DEFAULT_GOAL, proposal.candidate, proposal.fidelity.epochs)
-        driver.source.tell(Finished(trial, "completed", result))
+        driver.source.tell(Finished(trial, "completed", result, seconds=100 * SECONDS))
     assert driver.next() == before, "a late result changed what is asked next"
 
 
