@@ -13,7 +13,7 @@ from netwright.core.errors import InputError
 from netwright.core.events import Failed, Finished
 from netwright.core.job import Evaluated, Job, Report
 from netwright.core.measurement import Measurement
-from netwright.core.trial import Fidelity, Proposal
+from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.executors import InlineExecutor
 from netwright.experiment.settings import Settings
 from netwright.ledger.base import Ledger
@@ -194,6 +194,24 @@ def test_only_trainings_of_the_same_source_and_length_are_compared() -> None:
     assert not stops(stopping(), proposal(1))
     assert not stops(state, proposal(1, epochs=30))
     assert not stops(state, proposal(1), source="final")
+
+
+def test_fresh_trainings_are_not_measured_by_those_that_go_on() -> None:
+    state = stopping()
+    for trial in range(1, 6):
+        train_whole(state, trial, "search", replace(proposal(0), start=Continue(trial)), 0.5)
+    assert not stops(state, proposal(1))
+    assert stops(state, replace(proposal(1), start=Continue(9)))
+
+
+def test_an_attempt_that_was_lost_forgets_what_it_was_told() -> None:
+    state = stopping()
+    for trial in range(1, 6):
+        train_whole(state, trial, "search", proposal(0), 0.5)
+    assert stops(state, proposal(1))
+    assert not state.hear("search", 99, proposal(1), {"epoch": 3, "of": 10, "value": 0.1})  # once is enough
+    state.retried(99)
+    assert stops(state, proposal(1))
 
 
 def test_a_small_network_is_not_measured_by_large_ones() -> None:

@@ -367,6 +367,8 @@ class Loop:
 
     def _retry(self, event: Retried) -> None:
         self.began.pop(event.trial)
+        if self._stopping is not None:
+            self._stopping.retried(event.trial)
         self.record(event)
         self._clean(event.trial, event.attempt)
 
@@ -385,6 +387,8 @@ class Loop:
         """Close what an earlier driver left: trials that ran whenever one died (they may well be the cause), and twins
         of trials that were answered."""
         for trial, entry in list(self.book.open.items()):
+            if trial not in self.book.open:  # a twin of one that was just closed
+                continue
             if entry.twin_of is not None and entry.twin_of not in self.book.open:
                 self.record(_copied(self._answer_of(entry.twin_of), trial))
             elif entry.deaths >= DEATHS:

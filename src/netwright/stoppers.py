@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol
 
 from netwright.core.errors import InputError
 from netwright.core.events import Failed, Finished, Lost
-from netwright.core.trial import Proposal, TrialId
+from netwright.core.trial import Continue, Proposal, TrialId
 
 Costs = tuple[float, ...]
 
@@ -196,16 +196,21 @@ Read = Callable[[Mapping[str, Any]], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The curve of a trial of a `source`, so far or to its end; `whole` if it was trained to it."""
+    """The curve of a trial of a `source`, so far or to its end; `whole` if it was trained to it.
+
+    `continued` if it goes on from the weights of another trial, so that its curve begins late, and among the better ones.
+    """
 
     source: str
+    continued: bool
     costs: Costs
     curve: Curve
     whole: bool = False
 
     def compares_with(self, other: Heard) -> bool:
-        """Whether the other is of the same source and length, and not dearer."""
-        alike = (self.source, self.curve.of) == (other.source, other.curve.of)
+        """Whether the other is of the same source, length and beginning, and not dearer."""
+        ours, theirs = ((one.source, one.curve.of, one.continued) for one in (self, other))
+        alike = ours == theirs
         return alike and all(a <= b for a, b in zip(other.costs, self.costs, strict=True))
 
 
@@ -233,11 +238,19 @@ class Stopping:
         epoch, before = record["epoch"], self._open.get(trial)
         points = () if before is None else zip(before.curve.epochs, before.curve.values, strict=True)
         epochs, values = zip(*(point for point in points if point[0] < epoch), (epoch, value), strict=True)
-        heard = self._open[trial] = Heard(source, self.costs(proposal), Curve(epochs, values, record["of"]))
+        heard = self._open[trial] = self._heard(source, proposal, Curve(epochs, values, record["of"]))
         if trial in self._stopped or not self.rule(heard.curve, self._others(heard)):
             return False
         self._stopped[trial] = epoch
         return True
+
+    def retried(self, trial: TrialId) -> None:
+        """An attempt was lost, and with it what it was told; the next one reports anew what it can go on from."""
+        self._open.pop(trial, None)
+        self._stopped.pop(trial, None)
+
+    def _heard(self, source: str, proposal: Proposal, curve: Curve, *, whole: bool = False) -> Heard:
+        return Heard(source, isinstance(proposal.start, Continue), self.costs(proposal), curve, whole)
 
     def _others(self, heard: Heard) -> list[Curve]:
         """Curves of those that are not dearer, as far as the rule asks for them."""
@@ -264,5 +277,4 @@ class Stopping:
         points = event.notes.get("learning_curve")
         if points is not None and source in self.sources:
             curve = Curve(tuple(points["epochs"]), tuple(points["values"]), points["of"])
-            heard = Heard(source, self.costs(proposal), curve, whole=event.status == "completed")
-            self._ended.append(heard)
+            self._ended.append(self._heard(source, proposal, curve, whole=event.status == "completed"))

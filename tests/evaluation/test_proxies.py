@@ -172,10 +172,8 @@ def zen(reference: Reference, given: Batch) -> float:
     ours, moved = reference.layers(x), reference.layers(x + 0.01 * z)
     value = float((ours["features"] - moved["features"]).abs().sum((1, 2, 3)).mean().log())
     for name in ("first", "second"):
-        running = torch.ones(ours[name].shape[1], dtype=torch.float64)
-        for seen in (ours, moved):  # unbiased variances, momentum 0.1
-            running = 0.9 * running + 0.1 * seen[name].transpose(0, 1).flatten(1).var(1)
-        value += float(running.mean().sqrt().log())
+        variances = [seen[name].transpose(0, 1).flatten(1).var(1) for seen in (ours, moved)]  # unbiased
+        value += float(torch.stack(variances).mean().sqrt().log())
     return value
 
 

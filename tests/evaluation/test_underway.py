@@ -57,18 +57,18 @@ def same_result(one: Evaluated, other: Evaluated, *folders: Path) -> None:
 def test_a_training_that_was_cut_off_comes_to_the_same_result(
     digits: Path, tmp_path: Path, candidate: Candidate, warned: bool
 ) -> None:
-    keep, trained = tmp_path / "partial" / "000001", []
+    keep, told, trained = tmp_path / "partial" / "000001", [], []
     ending = cut_off_after(3, warned=warned)
     with suppress(CutOff):
         run("train", tmp_path / "first", digits, candidate, epochs=5, report=ending, keep=keep)
 
     def heard(record: Mapping[str, Any]) -> str:
-        trained.append(record["epoch"])
+        (told if record.get("again") else trained).append(record["epoch"])
         return "go"
 
     second = run("train", tmp_path / "second", digits, candidate, epochs=5, report=heard, keep=keep)
     whole = run("train", tmp_path / "whole", digits, candidate, epochs=5)
-    assert trained == ([4, 5] if warned else [3, 4, 5])
+    assert (told, trained) == (([1, 2, 3], [4, 5]) if warned else ([1, 2], [3, 4, 5]))
     same_result(second, whole, tmp_path / "second", tmp_path / "whole")
     half = whole.measurements["training_seconds"].value / 2
     assert second.measurements["training_seconds"].value > half, "the seconds of both attempts count"
@@ -91,6 +91,19 @@ def test_a_promotion_that_was_cut_off_goes_on_from_where_it_was(
     same_result(second, whole, tmp_path / "second", tmp_path / "whole")
 
 
+def test_a_stop_that_is_asked_for_by_what_was_trained_before_ends_the_training_soon(
+    digits: Path, tmp_path: Path, candidate: Candidate
+) -> None:
+    keep = tmp_path / "kept"
+    run("train", tmp_path / "first", digits, candidate, epochs=5, report=cut_off_after(2, warned=True), keep=keep)
+
+    def stops_at_two(record: Mapping[str, Any]) -> str:
+        return "stop" if record["epoch"] == 2 else "go"
+
+    second = run("train", tmp_path / "second", digits, candidate, epochs=5, report=stops_at_two, keep=keep)
+    assert second.notes["epochs"] == 3
+
+
 @pytest.mark.parametrize("first", ["fp32", "bf16"])
 def test_a_training_goes_on_in_the_arithmetic_it_began_with(
     digits: Path, tmp_path: Path, candidate: Candidate, monkeypatch: pytest.MonkeyPatch, first: Precision
@@ -107,10 +120,12 @@ def test_a_training_goes_on_in_the_arithmetic_it_began_with(
     whole = run("train", tmp_path / "whole", digits, candidate, epochs=3, **auto)
     run("train", tmp_path / "cut", digits, candidate, epochs=3, **auto, keep=keep, report=cut_off_after(1, warned=True))
     run("train", tmp_path / "rung", digits, candidate, epochs=1, trunk=True, **auto)
-    seems_faster("bf16" if first == "fp32" else "fp32")
+    other: Precision = "bf16" if first == "fp32" else "fp32"
+    seems_faster(other)
+    decided: dict[str, Any] = {"settings": {"precision": other, "forced": False}}  # by another trial, in between
     second = run("train", tmp_path / "second", digits, candidate, epochs=3, **auto, keep=keep)
     inputs = {"checkpoint": tmp_path / "rung" / "checkpoint.safetensors"}
-    promoted = run("train", tmp_path / "up", digits, candidate, epochs=2, trunk=True, **auto, inputs=inputs)
+    promoted = run("train", tmp_path / "up", digits, candidate, epochs=2, trunk=True, **decided, inputs=inputs)
     assert second.notes["precision"] == promoted.notes["precision"] == whole.notes["precision"] == first
     same_result(second, whole, tmp_path / "second", tmp_path / "whole")
     forced = run("train", tmp_path / "forced", digits, candidate, epochs=3, settings={"precision": "fp32"}, keep=keep)

@@ -27,6 +27,14 @@ def test_a_file_is_searched_with_and_named_to_go_on(pictures: Path, tmp_path: Pa
     assert sum(trial.source == "climber" for trial in trials) or sum(trial.source == "search" for trial in trials)
 
 
+def test_a_strategy_in_a_file_must_train(pictures: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("from netwright.strategies import TrainingFree\n\n\nclass Mine(TrainingFree):\n    name = 'mine'\n")
+    done = call("search", pictures, "--strategy", f"{file}:Mine", "--trials", "3", "--out", tmp_path / "run")
+    assert done.code == 2
+    assert "must train its candidates" in " ".join(done.err.split())
+
+
 def test_the_guide_shows_the_example_as_it_stands() -> None:
     code = EXAMPLE.read_text("utf-8")
     shown = GUIDE.read_text("utf-8").split("```python\n")[1].split("```")[0]

@@ -143,7 +143,8 @@ def test_minutes_are_sixty_seconds() -> None:
 
 
 def test_settings_survive_json() -> None:
-    for settings in (Settings("photos"), STORED, Settings(**OTHER)):
+    fresh, scored = ({**OTHER, option: None} for option in ("screen", "inherit"))  # the two cannot be combined
+    for settings in (Settings("photos"), STORED, Settings(**fresh), Settings(**scored)):
         assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 
@@ -196,3 +197,8 @@ def test_a_search_without_training_has_a_score_and_no_rungs() -> None:
         Settings("photos", strategy="training-free+halving")
     with pytest.raises(InputError, match="screen must be one of"):
         Settings("photos", screen="magic")
+
+
+def test_heirs_are_not_screened() -> None:
+    with pytest.raises(InputError, match="screen and inherit cannot be combined"):
+        Settings("photos", inherit=True, screen="naswot")

@@ -45,7 +45,9 @@ def finished(trial: int, accuracy: float, parameters: float, seconds: float = 0.
 class Bench:
     """Stages on a loop that stands still: three candidates of 0.5 s an epoch, the smallest of them drawn at random."""
 
-    def __init__(self, budget: Budget, *, rival: str | None = None, epochs: int | None = None) -> None:
+    def __init__(
+        self, budget: Budget, *, rival: str | None = None, epochs: int | None = None, score: str | None = None
+    ) -> None:
         self.spent = Spent()
         standings = Standings(GOAL)
         for trial, (accuracy, size, origin) in enumerate(
@@ -65,7 +67,7 @@ class Bench:
             interrupted=False,
             cancel=lambda reason: None,
         )
-        settings = SimpleNamespace(budget=budget, rival=rival, epochs=epochs)
+        settings = SimpleNamespace(budget=budget, rival=rival, epochs=epochs, score=score)
         opened: Any = SimpleNamespace(
             settings=settings,
             executor=SimpleNamespace(workers=2),
@@ -124,6 +126,14 @@ def test_a_search_with_a_rival_has_half_of_what_baselines_leave() -> None:
     assert not bench.stages._rival_is_over(bench.loop)
     bench.loop.book.cpu["rival"] += 1
     assert bench.stages._rival_is_over(bench.loop)
+
+
+@pytest.mark.parametrize("score", [None, "synflow"])
+def test_a_rival_of_a_search_by_score_has_as_much_time_not_as_many_trials(score: str | None) -> None:
+    bench = Bench(Budget(trials=30), rival="random", score=score)
+    bench.loop.book.assigned.update(search=10, rival=10)
+    bench.loop.book.cpu.update(search=10.0, rival=5.0)
+    assert bench.stages._rival_is_over(bench.loop) == (score is None)
 
 
 def test_finalists_train_as_long_as_there_is_time_and_the_random_one_is_among_them() -> None:

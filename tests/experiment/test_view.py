@@ -59,7 +59,8 @@ def test_the_best_random_final_is_the_best_of_all_that_were_drawn_at_random() ->
 
 
 def test_beside_a_rival_the_best_random_final_is_the_rivals() -> None:
-    history = finals_of(("random", 0.9, "finalist"), ("random", 0.8, "random"))
+    """Not what the search itself drew for an earlier final stage, before there was a rival."""
+    history = finals_of(("mutation", 0.9, "random"), ("random", 0.8, "random"))
     history.trials[1] = replace(history.trials[1], source="rival")
     assert roles_of(history).best_random == 4
 

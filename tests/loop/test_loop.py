@@ -266,6 +266,20 @@ def test_a_trial_that_ran_at_three_deaths_of_the_driver_is_not_tried_again(tmp_p
     assert "3 times in a row" in failed.reason
 
 
+def test_who_waited_for_a_trial_that_is_not_tried_again_is_answered_once(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    proposal = point(1, 0, 0, 0, 0, 0)
+    ledger.append([Asked("list", ((1, proposal),)), Asked("list", ((2, proposal),))])
+    for attempt in (1, 2, 3):
+        ledger.append([Noted("driver", {}), Started(1, attempt)])
+    ledger.append([Noted("driver", {})])
+    for _ in range(2):  # and again, when the run goes on
+        loop = toy_loop(tmp_path, ledger, InlineExecutor(train))
+        loop.restore({"list": Listed("list", [proposal])})
+        loop.run(["list"], lambda loop: False)
+    assert [failed.trial for failed in only(ledger, Failed)] == [1, 2]
+
+
 def test_two_deaths_are_forgiven_when_something_finished_in_between(tmp_path: Path) -> None:
     ledger = MemoryLedger()
     first, second = point(1, 0, 0, 0, 0, 0), point(2, 0, 0, 0, 0, 0)

@@ -4,6 +4,7 @@ Settings
     data          folder that `Dataset.open` takes
     precision     fp32, bf16, or auto: whichever trains this network faster here (default fp32); under auto a
                   training that goes on keeps what it began with. The notes hold `precision`, and `probe` where it was timed
+    forced        whether a person named it; if not, a training that goes on keeps what it began with (default yes)
     device        cpu, cuda or mps (default cpu)
     threads       of torch (default 1)
     measure       list of `latency` and `memory`, measured on the untrained network before training (default none)
@@ -77,8 +78,8 @@ def train(job: Job, report: Report) -> Evaluated:
     device = settings.get("device", "cpu")
     recipe = proposal.candidate.recipe
     precision = settings.get("precision", "fp32")
-    if precision == "auto":
-        precision = under_way.precision or "auto"
+    if precision == "auto" or not settings.get("forced", True):
+        precision = under_way.precision or precision
     with torch_threads(settings.get("threads", 1)):
         if precision == "auto":
             probed = time_precisions(network_plan, data, recipe, seed=job.seed, device=device)
@@ -96,7 +97,7 @@ def train(job: Job, report: Report) -> Evaluated:
             precision=precision,
             device=device,
             resume=under_way.resume,
-            report=report,
+            report=under_way.retold(report),
             keep=under_way.keep,
             trunk=proposal.fidelity.trunk,
         )

@@ -7,10 +7,12 @@ that never was; at most `SECONDS` and an epoch are trained twice, and on the tru
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 from netwright.core.errors import NetwrightError
+from netwright.core.job import Report
 from netwright.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from netwright.training.fit import Precision
 
@@ -29,17 +31,34 @@ class UnderWay:
         self.path = path
         self.resume = start
         self.seconds = 0.0
+        self.records: list[dict[str, Any]] = []  # of the epochs that earlier attempts trained
         self._written = time.monotonic()
         found = None if path is None else _read(path)
         seed = seed if start is None else start.facts["seed"]
         if found is not None and found.facts["seed"] == seed and _epochs(start) < _epochs(found) <= epochs:
             self.resume = found
             self.seconds = _seconds(found) - _seconds(start)
+            self.records = [record for record in found.facts["curve"] if record["epoch"] > _epochs(start)]
 
     @property
     def precision(self) -> Precision | None:
         """What to go on in: timed again, it might come out otherwise, and so would the result."""
         return None if self.resume is None else self.resume.facts.get("precision")
+
+    def retold(self, report: Report) -> Report:
+        """Report what earlier attempts trained, as `again`: a driver that knows nothing of it has the whole curve then.
+
+        Gives how to go on reporting. Where a stop was asked for by then, the training ends after its next epoch.
+        """
+        answers = [report({**record, "again": True}) for record in self.records]
+        if "stop" not in answers:
+            return report
+
+        def stopping(record: Mapping[str, Any]) -> Literal["go", "stop"]:
+            report(record)
+            return "stop"
+
+        return stopping
 
     def keep(self, take: Callable[[], Checkpoint], ending: bool) -> None:
         """After an epoch: write the checkpoint that `take` makes, where it is time to."""

@@ -101,6 +101,7 @@ class Desk:
         settings = {
             **shared,
             "precision": self.precision_of(architecture),
+            "forced": self.forced_precision is not None,
             "full": full,
             "measure": sorted(self.goal.metrics & NETWORK_METRICS),
             "refuse_above": {} if full else self._bounds(),

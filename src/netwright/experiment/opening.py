@@ -231,7 +231,12 @@ def _named_strategy(settings: Settings, *, anew: bool) -> type[Strategy]:
             "the strategy of this run is in a file of Python, which is run only when it is named; to go on, add "
             f"--strategy {shlex.quote(settings.strategy or '')}"
         )
-    return find_strategy(name)
+    found = find_strategy(name)
+    if is_file(name) and not found.trains:
+        raise InputError(
+            f"a strategy in a file must train its candidates (trains = True), but {found.__name__} does not"
+        )
+    return found
 
 
 def _space_from_python(task: TaskSpec) -> Space:

@@ -35,6 +35,8 @@ LONGER = 2
 LEAST_SHARE = 0.25
 """Of the time of the hand-made network: an epoch of an untrained candidate is taken to cost at least so much."""
 FINAL_REPEAT = 1
+GOES_ON = ("until", "exhausted", "done")
+"""Ends of the search after which what is left of the budget is used."""
 WAIT_SHARE = 0.05
 """Of the budget, at most: how long the final stage waits for what still runs, so that it chooses among all results."""
 
@@ -112,9 +114,9 @@ class Stages:
     def search(self) -> Ended:
         """Baselines and the search itself, until what is left of the budget belongs to the final stage."""
         ended = self.loop.run(["baseline", "search"], self._search_is_over)
-        if self.opened.settings.rival and ended.why in ("until", "exhausted"):
+        if self.opened.settings.rival and ended.why in GOES_ON:
             ended = self.loop.run(["baseline", "rival"], self._rival_is_over)
-        if ended.why in ("until", "exhausted"):
+        if ended.why in GOES_ON:
             budget = self.opened.settings.budget
             last = min(1.0, budget.used_time(self.loop.spent()) + WAIT_SHARE)
             self.loop.run(["search", "rival"], lambda loop: budget.used_time(loop.spent()) >= last, draw=False)
@@ -130,9 +132,13 @@ class Stages:
         return book.cpu.get("search", 0.0) >= (together * (1 - FINAL_SHARE) - book.cpu.get("baseline", 0.0)) / 2
 
     def _rival_is_over(self, loop: Loop) -> bool:
-        """Whether it has had as much as the search: as many trials where trials are the budget, else as much time."""
+        """Whether it has had as much as the search: as many trials where trials are the budget, else as much time.
+
+        A score is no training, so where candidates are scored it is time, too.
+        """
         budget, book = self.opened.settings.budget, loop.book
-        had = book.assigned if budget.trials is not None else book.cpu
+        counted = budget.trials is not None and self.opened.settings.score is None
+        had = book.assigned if counted else book.cpu
         return had.get("rival", 0) >= had.get("search", 0) or self._time_is_over(loop)
 
     def _time_is_over(self, loop: Loop) -> bool:

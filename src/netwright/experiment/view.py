@@ -87,11 +87,17 @@ def roles_of(history: History) -> Roles:
 def _best_random(history: History, finals: Sequence[Trial]) -> TrialId | None:
     """The best final training, by validation, of a random candidate: of the rival's where one ran, else of any."""
     goal, rival = goal_of(history), any(trial.source == "rival" for trial in history.trials.values())
+
+    def drawn(trial: Trial) -> bool:
+        if not rival:
+            return trial.proposal.notes.get("role") == "random" or origin_of(history, trial) == "random"
+        parent = history.trials.get(trial.proposal.parents[0]) if trial.proposal.parents else None
+        return parent is not None and parent.source == "rival"
+
     found = [
         (goal.violation(trial.measurements), cost, trial.id)
         for trial in finals
-        if (cost := goal.quality.cost(trial.measurements)) is not None
-        and (trial.proposal.notes.get("role") == "random" or (not rival and origin_of(history, trial) == "random"))
+        if (cost := goal.quality.cost(trial.measurements)) is not None and drawn(trial)
     ]
     return min(found)[2] if found else None
 

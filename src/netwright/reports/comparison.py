@@ -58,9 +58,13 @@ def rivals(view: RunView) -> list[tuple[str, str, TrialId]]:
 
 
 def best_random(view: RunView) -> TrialId | None:
-    """The best random candidate of the final stage: the winner where it is one, and no rival ran beside the search."""
+    """The best random candidate of the final stage: the winner where it is one, of the rival's where one ran."""
     winner = view.trial(view.roles.winner)
-    drawn = winner is not None and not has_rival(view) and origin_of(view.history, winner) == "random"
+    if winner is None or not has_rival(view):
+        drawn = winner is not None and origin_of(view.history, winner) == "random"
+    else:
+        parent = view.trial(winner.proposal.parents[0]) if winner.proposal.parents else None
+        drawn = parent is not None and parent.source == "rival"
     return view.roles.winner if drawn else view.roles.best_random
 
 

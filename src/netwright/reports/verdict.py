@@ -16,7 +16,7 @@ from netwright.core.history import Trial
 from netwright.core.measurement import Measurement
 from netwright.core.metrics import QUALITY
 from netwright.core.text import plain, public
-from netwright.core.trial import FINISHED, OPEN, TrialId
+from netwright.core.trial import FINISHED, OPEN, UNTRAINED, TrialId
 from netwright.reports import quality, words
 from netwright.reports.comparison import (
     Comparison,
@@ -374,7 +374,10 @@ def _about_random(view: RunView, comparisons: list[Comparison]) -> str:
 def random_share(view: RunView) -> float:
     """Share of the search's worker time that random candidates used, with the promotions of those candidates."""
     total = random = 0.0
+    trains = view.facts.get("trains", True)
     for trial in view.searched():
+        if trains and trial.proposal.fidelity == UNTRAINED:
+            continue
         total += trial.seconds
         random += trial.seconds * (origin_of(view.history, trial) == "random")
     return random / total if total else 0.0

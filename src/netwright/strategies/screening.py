@@ -229,13 +229,17 @@ class Screening(Source):
             return
         self.inner.tell(replace(event, trial=scorer))
         one = self._awaited.pop(scorer, None)
-        if one is not None and isinstance(event, Finished):
+        if one is not None and isinstance(event, Finished) and self._compares(one, event):
             cost = self.strategy.goal.quality.cost(event.measurements)
             if cost is not None and one.score is not None and one.parameters is not None:
                 self.pairs.append((one.score, one.parameters, cost))
                 self._checked += 1
                 if self._checked % CHECKED == 0 and not self.off:
                     self._check()
+
+    def _compares(self, one: Scored, event: Finished) -> bool:
+        """Whether the result compares with others: that of a whole training, of several rungs on the lowest."""
+        return event.status == "completed" and self.strategy.entry in (None, one.proposal.fidelity)
 
     def _check(self) -> None:
         """Turn off what does not order results, or not as well as size does."""

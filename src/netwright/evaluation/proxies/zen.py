@@ -35,6 +35,7 @@ def zen(network: Network, batch: Batch) -> float:
             layer.bias.zero_()
     for norm in norms:
         norm.reset_parameters()
+        norm.momentum = None  # the running variance is the mean of both passes, whatever it was before
     shape, like = batch.images.shape, next(copy.parameters())
     images = torch.randn(shape, generator=generator).to(like)
     moved = images + STEP * torch.randn(shape, generator=generator).to(like)
