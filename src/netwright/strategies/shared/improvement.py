@@ -111,9 +111,10 @@ class ExpectedImprovement(Surrogate):
         Called again because the first would not do: another random one, or a mutation of the best.
         """
         again, self._looked = self._looked is rng, rng
-        if not again and rng.random() < self.random_share:
+        started = len(self.members) >= STARTUP
+        if started and not again and rng.random() < self.random_share:
             self._at_random = rng
-        if len(self.members) < STARTUP or self._at_random is rng:
+        if not started or self._at_random is rng:
             return self.propose(self.space.sample(rng), origin="random")
         best = self.model().best
         if not again:
