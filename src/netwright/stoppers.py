@@ -210,8 +210,7 @@ class Heard:
     def compares_with(self, other: Heard) -> bool:
         """Whether the other is of the same source, length and beginning, and not dearer."""
         ours, theirs = ((one.source, one.curve.of, one.continued) for one in (self, other))
-        alike = ours == theirs
-        return alike and all(a <= b for a, b in zip(other.costs, self.costs, strict=True))
+        return ours == theirs and all(a <= b for a, b in zip(other.costs, self.costs, strict=True))
 
 
 @dataclass(slots=True)

@@ -56,7 +56,6 @@ class Auto(Lineage):
         self.evolution: Lineage = evolution(space, goal, seed=seed, costs=costs)
         self.inherit = inherit
         self._fidelity = Fidelity(1)
-        self._underway: set[TrialId] = set()
         self._layers = 0
         self._seconds = 0.0
         self._timed = 0
@@ -91,20 +90,14 @@ class Auto(Lineage):
         self.evolution.tell(event)
 
     def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
-        """From now on it is under way."""
-        self._underway.add(trial)
+        """How large its network is."""
         if proposal.candidate.architecture is not None:
             self._layers += number_of_layers(proposal.candidate.architecture.layers)
 
     def on_finished(self, event: Finished) -> None:
-        """How long it took, unless it ended before."""
-        if event.trial in self._underway:
-            self._underway.remove(event.trial)
+        """How long it took, unless it ended before: the model hears of it next."""
+        if event.trial in self.model.underway:
             self._time(event)
-
-    def on_failed(self, event: Failed | Lost) -> None:
-        """Nothing to be learned of how long trainings take."""
-        self._underway.discard(event.trial)
 
     def on_promoted(self, trial: TrialId, fidelity: Fidelity, event: Finished | Failed | Lost) -> None:
         """Both hear of it, and how long it took."""
