@@ -20,6 +20,7 @@ from netwright.experiment.choice import Standings, entry_of
 from netwright.experiment.desk import Result
 from netwright.experiment.ladder import FINAL_SHARE, Ladder
 from netwright.experiment.stages import MARGIN, WAIT_SHARE, Stages
+from netwright.loop import Ended
 
 GOAL = parse_goal((), ())
 LADDER = Ladder(10, (1, 3), 1_000, 1.0)
@@ -126,6 +127,19 @@ def test_a_search_with_a_rival_has_half_of_what_baselines_leave() -> None:
     assert not bench.stages._rival_is_over(bench.loop)
     bench.loop.book.cpu["rival"] += 1
     assert bench.stages._rival_is_over(bench.loop)
+
+
+def test_a_rival_runs_also_where_the_search_came_to_an_end_of_its_own() -> None:
+    bench, drawn_from = Bench(Budget(seconds=600), rival="random"), []
+
+    def run(names: list[str], until: object, *, draw: bool = True) -> Ended:
+        drawn_from.append(names)
+        return Ended("done")
+
+    bench.loop.run = run
+    bench.spent = Spent(10.0, 20.0)
+    bench.stages.search()
+    assert ["baseline", "rival"] in drawn_from
 
 
 @pytest.mark.parametrize("score", [None, "synflow"])

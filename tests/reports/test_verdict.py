@@ -10,8 +10,9 @@ import pytest
 from netwright.core.events import Noted, Stored
 from netwright.core.history import History
 from netwright.core.objective import parse_goal
+from netwright.core.trial import UNTRAINED
 from netwright.reports import quality
-from netwright.reports.comparison import compute_tested, worker_seconds
+from netwright.reports.comparison import best_random, compute_tested, worker_seconds
 from netwright.reports.story import report_json, tell
 from netwright.reports.verdict import random_share, verdict
 from netwright.reports.view import RunView
@@ -309,6 +310,25 @@ def test_without_a_rival_no_budget_is_called_the_same(view: RunView) -> None:
     assert f"Random candidates used {100 * share:.0f} %" in verdict(view).text
     assert "same-budget" not in verdict(view).text
     assert "rival" not in report_json(tell(view))["worker_seconds"]
+
+
+def test_scores_are_no_training_time_of_random_candidates(view: RunView) -> None:
+    share = random_share(view)
+    scored = next(trial for trial in view.searched() if trial.proposal.origin == "random")
+    number = max(view.history.trials) + 1
+    proposal = replace(scored.proposal, fidelity=UNTRAINED)
+    view.history.trials[number] = replace(scored, id=number, proposal=proposal, seconds=1e6)
+    assert random_share(view) == share
+
+
+def test_a_winner_of_the_rivals_is_its_best(tmp_path: Path) -> None:
+    """Also where another final training of the rival's, of an earlier stage, looked better on validation images."""
+    made = with_rival(tmp_path, 1.0)
+    parent = next(trial for trial in made.history.trials.values() if trial.source == "rival")
+    winner = made.history.trials[made.roles.winner or 0]
+    winner.proposal = replace(winner.proposal, parents=(parent.id,))
+    assert made.roles.best_random != winner.id
+    assert best_random(made) == winner.id
 
 
 @pytest.mark.parametrize(

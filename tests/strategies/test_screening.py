@@ -189,6 +189,25 @@ def test_under_hyperband_each_is_trained_to_the_rung_of_its_bracket() -> None:
     assert fresh.count(1) > fresh.count(3) > fresh.count(9) > 0
 
 
+def test_under_hyperband_the_score_is_held_against_the_lowest_rung_alone() -> None:
+    """Where longer trainings are far better, whoever began higher would stand above all others, whatever the score."""
+    source = make_strategy(
+        "random",
+        SPACE,
+        ACCURACY,
+        seed=0,
+        costs=toy_costs,
+        epochs=9,
+        rungs=(1, 3, 9),
+        wrapper="hyperband",
+        screen="synflow",
+    )
+    assert isinstance(source, Screening)
+    drive(source, lambda p: value_of(p) + p.fidelity.epochs, value_of, 200)
+    assert len(source.pairs) > 10
+    assert source.agreement()[0] == pytest.approx(1.0)
+
+
 def test_a_population_that_trains_on_is_screened_at_its_start_alone() -> None:
     source = make_strategy("pbt", SPACE, ACCURACY, seed=0, costs=toy_costs, epochs=9, screen="synflow")
     proposals = trained(source)
