@@ -10,7 +10,7 @@ import pytest
 from netwright.core.events import Noted, Stored
 from netwright.core.history import History
 from netwright.core.objective import parse_goal
-from netwright.core.trial import UNTRAINED
+from netwright.core.trial import UNTRAINED, Status
 from netwright.reports import quality
 from netwright.reports.comparison import best_random, compute_tested, worker_seconds
 from netwright.reports.story import report_json, tell
@@ -281,6 +281,25 @@ def test_against_random_candidates_alone_nothing_was_compared(view: RunView) -> 
     assert [entry.role for entry in told.comparisons] == ["best_random"]
     assert told.won is None
     assert told.bad_news == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("cancelled", "The final training of the best random candidate was cut off, so nothing shows"),
+        ("crashed", "No random candidate was trained to the end, so nothing shows"),
+    ],
+)
+def test_a_winner_without_a_random_finalist_is_no_proof_that_searching_helped(
+    view: RunView, status: Status, said: str
+) -> None:
+    assert "nothing shows" not in verdict(view).text
+    number = view.roles.best_random
+    final = view.history.trials[number or 0]
+    final.source, final.status = "final", status
+    final.proposal = replace(final.proposal, notes={"role": "random"})
+    others = tuple(trial for trial in view.roles.finalists if trial != number)
+    assert said in verdict(replace(view, roles=replace(view.roles, best_random=None, finalists=others))).text
 
 
 def test_without_a_hand_made_network_every_classic_model_is_to_be_beaten(view: RunView) -> None:

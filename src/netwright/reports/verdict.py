@@ -26,6 +26,7 @@ from netwright.reports.comparison import (
     compute_tested,
     compute_validated,
     has_rival,
+    random_count,
     ratios,
     rival_name,
 )
@@ -351,7 +352,7 @@ def _about_smaller(view: RunView, winner: Trial, tested: Tested) -> str:
 def _about_random(view: RunView, comparisons: list[Comparison]) -> str:
     entry = _by_role(comparisons, "best_random")
     if entry is None:
-        return ""
+        return _without_random(view)
     if has_rival(view):
         name = rival_name(view)
         if entry.trial == view.roles.winner:
@@ -369,6 +370,20 @@ def _about_random(view: RunView, comparisons: list[Comparison]) -> str:
     if entry.trial == view.roles.winner:
         return f"{used}; the winner itself is one of them, so nothing shows that searching beyond random draws helped."
     return f"{used}; the difference to the best of them is {_difference(view, entry)}."
+
+
+def _without_random(view: RunView) -> str:
+    """Why the winner is held against no random candidate, where the search tried any."""
+    if not random_count(view):
+        return ""
+    finals = [trial for trial in view.history.trials.values() if trial.source == "final"]
+    cut_off = any(trial.status in OPEN and trial.proposal.notes.get("role") == "random" for trial in finals)
+    reason = (
+        "the final training of the best random candidate was cut off"
+        if cut_off
+        else "no random candidate was trained to the end"
+    )
+    return f"{_capital(reason)}, so nothing shows that searching beyond random draws helped."
 
 
 def random_share(view: RunView) -> float:
