@@ -69,10 +69,10 @@ def test_the_page_says_what_is_seen_and_what_is_not(tmp_path: Path) -> None:
         f"Of {row.networks} networks trained on from {row.low} to {row.high} epochs, {row.kept} of {row.pairs} pairs"
         in shown
     )
-    assert "Only what a rung let through is seen again" in shown
+    assert "What did not go on is not seen again" in shown
     assert report_json(story)["promoted"][0]["kept"] == row.kept
 
 
 def test_a_run_without_promotions_leaves_it_out(tmp_path: Path) -> None:
     page, _ = write_report(make_run(tmp_path, trials=4), tmp_path)
-    assert "From rung to rung" not in page.read_text(encoding="utf-8")
+    assert "From short to longer training" not in page.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Whether the order at a rung held at the next one, among the networks of a search that were trained on.
+"""Whether the order after a short training held after a longer one, among the networks of a search that were trained on.
 
-It is all that a search with successive halving can say of its rungs, and less than a rank correlation over random
-networks (`reports.fidelity`): whom a rung did not let through is not seen again, and its better part is the hardest to
+It is all that successive halving, or a population in training, can say of its steps, and less than a rank correlation
+over random networks (`reports.fidelity`): what did not go on is not seen again, and the better part is the hardest to
 order. So pairs are counted, and no correlation is named.
 """
 
@@ -20,9 +20,9 @@ FEWEST = 10
 
 @dataclass(frozen=True, slots=True)
 class PromotedRow:
-    """Of `networks` promoted from `low` to `high` epochs: how many of their `pairs` kept their order by quality.
+    """Of `networks` trained on from `low` to `high` epochs: how many of their `pairs` kept their order by quality.
 
-    A pair that was equal on either rung is none.
+    A pair that was equal at either is none.
     """
 
     low: int
@@ -65,6 +65,6 @@ def about_promoted(rows: Sequence[PromotedRow], metric: str) -> str:
         for row in rows
     ]
     return (
-        f"{' '.join(counts)} Only what a rung let through is seen again, its better part, which is the hardest to order; "
+        f"{' '.join(counts)} What did not go on is not seen again, and what did is the better part, the hardest to order; "
         "netwright fidelity measures it over random networks."
     )

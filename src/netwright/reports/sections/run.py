@@ -33,7 +33,7 @@ def search(story: Story) -> Markup:
         parts.append(figure(says, both(wide, narrow), title="Best so far"))
     if story.promoted:
         says = about_promoted(story.promoted, story.view.metric.metric)
-        parts += [tag("h3", None, "From rung to rung"), tag("p", None, says)]
+        parts += [tag("h3", None, "From short to longer training"), tag("p", None, says)]
     if story.time:
         parts.append(_time(story))
     if story.timeline.spans:
