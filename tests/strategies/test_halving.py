@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice, pairwise, product
 from random import Random
 from statistics import mean
+from typing import Literal
 
 import pytest
 
@@ -142,16 +143,32 @@ def test_a_promotion_under_way_holds_what_it_starts_from() -> None:
     assert 3 not in bench.halving.holds()
 
 
-@pytest.mark.parametrize("status", ["infeasible", "stopped", "copied"])
-def test_what_has_no_checkpoint_of_its_own_is_not_promoted(status: str) -> None:
+@pytest.mark.parametrize("status", ["infeasible", "stopped"])
+def test_what_was_not_trained_to_the_rung_is_not_promoted(status: Literal["infeasible", "stopped"]) -> None:
     bench = Bench()
     for trial in bench.open(6):
-        reused = 99 if status == "copied" and trial > 3 else None
-        ended = status if status != "copied" and trial > 3 else "completed"
-        event = Finished(trial, ended, measured(accuracy=0.1 * trial), reused_from=reused)  # type: ignore[arg-type]
-        bench.halving.tell(event)
+        ended = status if trial > 3 else "completed"
+        bench.halving.tell(Finished(trial, ended, measured(accuracy=0.1 * trial)))
     starts = [proposal.start for proposal in islice(bench.halving.ask(), 4) if isinstance(proposal.start, Continue)]
     assert starts == ([] if status == "stopped" else [Continue(3)])
+
+
+def test_a_repeated_candidate_stands_on_a_rung_once() -> None:
+    bench = Bench()
+    for trial in bench.open(3):
+        bench.finish(trial, 0.1 * trial)
+    for trial in (4, 5, 6):
+        bench.halving.tell(Asked(bench.halving.name, ((trial, bench.proposals[3]),)))
+        bench.halving.tell(Finished(trial, "completed", measured(accuracy=0.3), reused_from=3))
+    assert [len(rung.records) for rung in bench.halving.brackets[0].rungs] == [3, 0, 0]
+
+
+def test_an_answer_copied_from_another_source_is_promoted_like_any_other() -> None:
+    bench = Bench()
+    for trial in bench.open(3):
+        reused = 99 if trial == 3 else None
+        bench.halving.tell(Finished(trial, "completed", measured(accuracy=0.1 * trial), reused_from=reused))
+    assert bench.next().start == Continue(3)
 
 
 def test_several_objectives_promote_by_rank_and_spread() -> None:

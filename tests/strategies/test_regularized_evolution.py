@@ -105,6 +105,14 @@ def test_a_copied_result_is_no_birth() -> None:
     assert [member.trial for member in strategy.members] == [1]
 
 
+def test_an_answer_copied_from_another_source_is_a_birth() -> None:
+    strategy = evolution(population=4)
+    for trial in (1, 2, 3):
+        strategy.tell(Asked(strategy.name, ((trial, next(strategy.ask())),)))
+        strategy.tell(Finished(trial, "completed", measured(accuracy=0.5), reused_from=99))
+    assert [member.trial for member in strategy.members] == [1, 2, 3]
+
+
 def test_a_candidate_outside_a_limit_loses_to_one_inside() -> None:
     goal = parse_goal(("accuracy",), ("latency<=2ms",))
     strategy = RegularizedEvolution(GRID, goal, seed=0, costs=toy_costs, population=2, sample=20)

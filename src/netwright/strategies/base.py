@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from math import inf
 from random import Random
@@ -104,6 +105,7 @@ class Strategy(Source):
         self.costs = costs
         self.asked = 0
         self.seen: set[bytes] = set()
+        self._new: set[TrialId] = set()  # open trials that are no repetition
         self._bounds = tuple(limit for limit in goal.limits if METRICS[limit.metric].needs == "arithmetic")
 
     # -- asking: reads state, never changes it ---------------------------------------------------------------------
@@ -182,24 +184,38 @@ class Strategy(Source):
     # -- telling ---------------------------------------------------------------------------------------------------
 
     def tell(self, event: Told) -> None:
-        """Take in one recorded event, live or in replay."""
-        match event:
-            case Asked(_, trials):
-                for trial, proposal in trials:
-                    identity = bytes.fromhex(proposal.identity())
-                    self.on_asked(trial, proposal, identity in self.seen)
-                    self.seen.add(identity)
-                    self.asked += 1
-            case Finished():
-                self.on_finished(event)
-            case Failed() | Lost():
-                self.on_failed(event)
+        """Take in one recorded event, live or in replay.
+
+        An answer that was copied from another source's trial is a result like any other here.
+        """
+        if isinstance(event, Asked):
+            for trial, proposal in event.trials:
+                self._take_asked(trial, proposal)
+            return
+        new = event.trial in self._new
+        self._new.discard(event.trial)
+        if isinstance(event, Finished):
+            self.on_finished(replace(event, reused_from=None) if new and event.reused_from is not None else event)
+        else:
+            self.on_failed(event)
+
+    def _take_asked(self, trial: TrialId, proposal: Proposal) -> None:
+        identity = bytes.fromhex(proposal.identity())
+        repeated = identity in self.seen
+        if not repeated:
+            self._new.add(trial)
+        self.on_asked(trial, proposal, repeated)
+        self.seen.add(identity)
+        self.asked += 1
 
     def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
         """`trial` was opened for `proposal`. `repeated`: this strategy has proposed the same one before."""
 
     def on_finished(self, event: Finished) -> None:
-        """A trial has measurements. It may be one that already ended: a late result, to be ignored."""
+        """A trial has measurements; `reused_from` one of this strategy's own where it repeated itself.
+
+        It may be one that already ended: a late result, to be ignored.
+        """
 
     def on_failed(self, event: Failed | Lost) -> None:
         """A trial has none, through its own fault (Failed) or the machine's (Lost)."""

@@ -7,9 +7,9 @@ the highest possible rung goes on from its own checkpoint; where there is none, 
 Where this deviates: no worker idles in a space that is used up. When the inner strategy has nothing new, the best of
 the rest go on, the highest rung first: whoever came to a rung is better, as far as is known, than those left below.
 With several objectives the best are those by constraint domination, rank and crowding. Each rung compares its latest
-`bracket.WINDOW` results, which bounds memory and lets the old give way in a long search. Results that were copied, refused
-before training or stopped early are never promoted, nor is the `hopeless` share of a rung: among tiny networks one
-near chance is non-dominated by its size alone.
+`bracket.WINDOW` results, which bounds memory and lets the old give way in a long search. Results of repeated
+candidates, refused before training or stopped early are never promoted, nor is the `hopeless` share of a rung: among
+tiny networks one near chance is non-dominated by its size alone.
 """
 
 from __future__ import annotations
@@ -147,14 +147,15 @@ class Halvings(Source):
             return
         first = next((i for i in range(len(self.brackets)) if self.rungs[i] == proposal.fidelity), 0)
         identity = self._identity(proposal)
-        if identity in self.inner.seen:
+        repeated = identity in self.inner.seen
+        if repeated:
             self.repeats += 1
         else:
             self.repeats = 0
             self.given[first] += 1
             if first:
                 self._began[identity] = first
-        self.brackets[first].enter(trial, proposal.candidate)
+        self.brackets[first].enter(trial, proposal.candidate, repeated=repeated)
         self.inner.tell(Asked(source, ((trial, self._entering(proposal)),)))
 
     def _entering(self, proposal: Proposal) -> Proposal:

@@ -45,12 +45,13 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A trial under way. `below` is the record that was promoted to it; None at rung 0."""
+    """A trial under way. `below` is the record that was promoted to it; None at rung 0, where it may be `repeated`."""
 
     rung: int
     root: TrialId
     candidate: Candidate
     below: Record | None
+    repeated: bool = False
 
 
 class Bracket:
@@ -121,9 +122,9 @@ class Bracket:
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
-    def enter(self, trial: TrialId, candidate: Candidate) -> None:
-        """A new candidate is under way to the lowest rung."""
-        self.open[trial] = Open(0, trial, candidate, None)
+    def enter(self, trial: TrialId, candidate: Candidate, *, repeated: bool = False) -> None:
+        """A candidate is under way to the lowest rung; `repeated` if it was before."""
+        self.open[trial] = Open(0, trial, candidate, None, repeated)
 
     def promote(self, trial: TrialId, proposal: Proposal) -> None:
         """A promotion is under way, if it is one of this bracket's own."""
@@ -148,7 +149,8 @@ class Bracket:
 
     def _finished(self, entry: Open, event: Finished) -> None:
         result = result_of(self.goal, event)
-        if result is None or event.status == "infeasible" or event.reused_from is not None:
+        copied = entry.repeated and event.reused_from is not None
+        if result is None or event.status == "infeasible" or copied:
             return
         rung = self.rungs[entry.rung]
         closed = event.status == "stopped" or rung is self.rungs[-1]
