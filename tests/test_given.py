@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import netwright as nw
-from netwright.core.errors import DataError
+from netwright.core.errors import DataError, InputError
 from netwright.given import new_folder
 
 
@@ -43,6 +43,12 @@ def test_bad_data_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DataError, match="there is no"):
         nw.load_data("nothing-here")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_text_is_refused_by_the_name_of_its_option(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="limits must be text"):
+        nw.search("digits", out=tmp_path / "run", limits=5)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
 
 
 def test_new_folders_are_named_by_date_and_data(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,9 +142,9 @@ def size_text(size: str | int | None) -> str | None:
     return None if size is None else str(size)
 
 
-def texts(values: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    """One text or several."""
-    return (values,) if isinstance(values, str) else tuple(values) if values is not None else None
+def texts(values: Any) -> tuple[Any, ...] | None:
+    """One text or several; what is neither is left to `Settings` to refuse."""
+    return None if values is None else tuple(values) if isinstance(values, list | tuple) else (values,)
 
 
 def new_folder(parent: Path, name: str) -> Path:

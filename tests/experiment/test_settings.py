@@ -6,10 +6,12 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netwright.core.errors import InputError, LimitError, RunChanged
 from netwright.experiment.settings import FREE, Settings, resume
+from netwright.strategies import RandomSearch
 
 STORED = Settings("photos", minutes=5.0, limits=("parameters<=100k", "accuracy>=80%")).complete()
 OTHER: dict[str, Any] = {
@@ -41,6 +43,29 @@ OTHER: dict[str, Any] = {
 def test_every_option_has_a_row() -> None:
     assert set(OTHER) == {option.name for option in fields(Settings)}
     assert all(getattr(STORED, name) != value for name, value in OTHER.items())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("limits", (5,), r"limits must be text as on the command line, or a list of such, but got \(5,\)"),
+        ("objectives", ("accuracy", 3), "objectives must be text"),
+        ("strategy", RandomSearch, "strategy must be text as on the command line, but got the class RandomSearch"),
+        ("minutes", "5", "minutes must be a number, but got '5'"),
+        ("epochs", 2.5, "epochs must be a whole number, but got 2.5"),
+        ("workers", True, "workers must be a whole number, but got True"),
+        ("inherit", 1, "inherit must be True or False, but got 1"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(option: str, value: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Settings("photos", **{option: value})  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_kept_as_pythons() -> None:
+    given = Settings("photos", trials=np.int64(3), minutes=np.float32(1.5))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(given.to_json()))["trials"] == 3
+    assert given == Settings("photos", trials=3, minutes=1.5)
 
 
 @pytest.mark.parametrize("option", sorted(FREE))

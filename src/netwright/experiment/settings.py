@@ -12,8 +12,9 @@ An option that is left out on resume keeps its value.
 from __future__ import annotations
 
 import math
+import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -64,6 +65,8 @@ class Settings:
     screen: str | None = None
 
     def __post_init__(self) -> None:
+        for option in fields(self):
+            object.__setattr__(self, option.name, _typed(option.name, getattr(self, option.name), str(option.type)))
         _one_of("rival", self.rival, ("random",))
         _one_of("executor", self.executor, ("inline", "local"))
         _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
@@ -200,6 +203,27 @@ def _implies(limit: Limit, before: Limit) -> bool:
 
 def _said(value: object) -> str:
     return "not given" if value is None else " ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _typed(name: str, value: Any, annotation: str) -> Any:
+    """The value of an option, of the type that its annotation names (a NumPy number becomes Python's). Raises InputError."""
+    if value is None:
+        return None
+    kind, wanted, convert = _TYPES[annotation.removesuffix(" | None")]
+    texts = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+    if (kind is tuple and not texts) or not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        given = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+        raise InputError(f"{name} must be {wanted}, but got {given}")
+    return convert(value)
+
+
+_TYPES: Mapping[str, tuple[type, str, Callable[[Any], Any]]] = {
+    "str": (str, "text as on the command line", str),
+    "bool": (bool, "True or False", bool),
+    "int": (numbers.Integral, "a whole number", int),
+    "float": (numbers.Real, "a number", float),
+    "tuple[str, ...]": (tuple, "text as on the command line, or a list of such", tuple),
+}
 
 
 def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
