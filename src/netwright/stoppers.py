@@ -207,10 +207,14 @@ class Heard:
     curve: Curve
     whole: bool = False
 
+    @property
+    def kind(self) -> tuple[str, int, bool]:
+        """Source, length and beginning: curves of one kind are compared."""
+        return self.source, self.curve.of, self.continued
+
     def compares_with(self, other: Heard) -> bool:
-        """Whether the other is of the same source, length and beginning, and not dearer."""
-        ours, theirs = ((one.source, one.curve.of, one.continued) for one in (self, other))
-        return ours == theirs and all(a <= b for a, b in zip(other.costs, self.costs, strict=True))
+        """Whether the other is of the same kind, and not dearer."""
+        return self.kind == other.kind and all(a <= b for a, b in zip(other.costs, self.costs, strict=True))
 
 
 @dataclass(slots=True)
@@ -225,7 +229,7 @@ class Stopping:
     sources: Collection[str]
     read: Read
     costs: Callable[[Proposal], Costs] = lambda proposal: ()
-    _ended: list[Heard] = field(default_factory=list)
+    _ended: dict[tuple[str, int, bool], list[Heard]] = field(default_factory=dict)
     _open: dict[TrialId, Heard] = field(default_factory=dict)
     _stopped: dict[TrialId, int] = field(default_factory=dict)
 
@@ -253,10 +257,11 @@ class Stopping:
 
     def _others(self, heard: Heard) -> list[Curve]:
         """Curves of those that are not dearer, as far as the rule asks for them."""
+        others = self._ended.get(heard.kind, [])
         if self.rule.whole:
-            others = [other for other in self._ended if other.whole]
+            others = [other for other in others if other.whole]
         else:
-            others = [*self._ended, *(other for other in self._open.values() if other is not heard)]
+            others = [*others, *(other for other in self._open.values() if other is not heard)]
         return [other.curve for other in others if heard.compares_with(other)]
 
     def notes(self, trial: TrialId) -> dict[str, Any]:
@@ -276,4 +281,5 @@ class Stopping:
         points = event.notes.get("learning_curve")
         if points is not None and source in self.sources:
             curve = Curve(tuple(points["epochs"]), tuple(points["values"]), points["of"])
-            self._ended.append(self._heard(source, proposal, curve, whole=event.status == "completed"))
+            heard = self._heard(source, proposal, curve, whole=event.status == "completed")
+            self._ended.setdefault(heard.kind, []).append(heard)

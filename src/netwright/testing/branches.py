@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import mean, stdev
+from typing import Any
 
 from netwright.core.candidate import Candidate, Value
 from netwright.core.objective import parse_goal
@@ -35,14 +36,16 @@ class Branches(Toy):
 
     def __init__(self, landscape: int, branches: int = 6) -> None:
         rng = Random(landscape * 7919 + 13)
-        self._shared: dict[str, Choice] = {f"s{i}": choose(*range(rng.choice((2, 3, 4)))) for i in range(2)}
+        self._shared = {f"s{i}": choose(*range(rng.choice((2, 3, 4)))) for i in range(2)}
         self._root = choose(*range(branches))
         self._below = [_branch(branch, rng) for branch in range(branches)]
         self._heights = [rng.gauss(0, 0.5) for _ in range(branches)]
-        self._worth: dict[str, Sequence[float] | Slope] = {}
-        for choices in (self._shared, *(part for own, opened in self._below for part in (own, *opened.values()))):
+        self._worth: dict[str, Options | Slope] = {}
+        parts: list[Mapping[str, Choice]] = [self._shared]
+        parts += [part for own, opened in self._below for part in (own, *opened.values())]
+        for choices in parts:
             for name, choice in choices.items():
-                self._worth[name] = _option_worths(choice, rng) if isinstance(choice, Choose) else Slope.draw(rng)
+                self._worth[name] = Options.draw(choice, rng) if isinstance(choice, Choose) else Slope.draw(rng)
         self._together = {
             (branch, name, value): rng.gauss(0, 0.25)
             for branch in range(branches)
@@ -53,8 +56,9 @@ class Branches(Toy):
 
     def walk(self, decider: Decider) -> Candidate:
         decisions: dict[str, Value] = {name: decider.decide(name, choice) for name, choice in self._shared.items()}
-        branch = decisions["root"] = decider.decide("root", self._root)
-        own, opened = self._below[branch]  # type: ignore[index]
+        branch: Any = decider.decide("root", self._root)
+        decisions["root"] = branch
+        own, opened = self._below[branch]
         decisions.update({name: decider.decide(name, choice) for name, choice in own.items()})
         further = opened.get(decisions.get(f"{branch}/k"), {})
         decisions.update({name: decider.decide(name, choice) for name, choice in further.items()})
@@ -68,23 +72,20 @@ class Branches(Toy):
         """The same as something that looks like an accuracy."""
         return 0.5 + 0.1 * self._value(candidate.decisions)
 
-    def _value(self, decisions: Mapping[str, Value]) -> float:
+    def _value(self, decisions: Mapping[str, Any]) -> float:
         branch = decisions["root"]
-        total = self._heights[branch]  # type: ignore[index]
+        total: float = self._heights[branch]
         for name, value in decisions.items():
-            worth = self._worth.get(name)
-            if isinstance(worth, Slope):
-                total += worth.at(value)  # type: ignore[arg-type]
-            elif worth is not None:
-                total += worth[value]  # type: ignore[index]
-            total += self._together.get((branch, name, value), 0.0)  # type: ignore[arg-type]
+            if name in self._worth:
+                total += self._worth[name].at(value)
+            total += self._together.get((branch, name, value), 0.0)
         return total
 
     def _most(self, branch: int) -> float:
         """The optimum of a branch: its own decisions add nothing at best."""
         shared = (
-            max(worth + self._together[branch, name, value] for value, worth in enumerate(self._worth[name]))  # type: ignore[arg-type]
-            for name in self._shared
+            max(self._worth[name].at(value) + self._together[branch, name, value] for value in choice.options)
+            for name, choice in self._shared.items()
         )
         return self._heights[branch] + sum(shared)
 
@@ -108,6 +109,23 @@ class Slope:
         return -math.log1p(fall) if self.slow else -min(fall, 2.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What each option of a category is worth, 0 at best."""
+
+    worths: Sequence[float]
+
+    @classmethod
+    def draw(cls, choice: Choose, rng: Random) -> Options:
+        """A worth for each option."""
+        worths = [rng.gauss(0, 0.5) for _ in choice.options]
+        return cls([worth - max(worths) for worth in worths])
+
+    def at(self, value: int) -> float:
+        """The worth of an option, which are 0, 1, 2 and so on."""
+        return self.worths[value]
+
+
 Opened = dict[Value | None, dict[str, Choice]]
 
 
@@ -120,11 +138,6 @@ def _branch(branch: int, rng: Random) -> tuple[dict[str, Choice], Opened]:
         opened = {value: {f"{branch}/k{value}/x": real(0.0, 1.0)} for value in (1, 2) if rng.random() < 0.8}
         own[f"{branch}/k"] = choose(0, 1, 2)
     return own, opened
-
-
-def _option_worths(choice: Choose, rng: Random) -> list[float]:
-    worths = [rng.gauss(0, 0.5) for _ in choice.options]
-    return [worth - max(worths) for worth in worths]
 
 
 def regrets(strategy: str, landscape: int, budgets: Sequence[int] = BUDGETS) -> list[float]:
