@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from netwright.core.errors import InputError
 from netwright.core.job import Diverged, Evaluated, Job, Report
@@ -77,10 +78,8 @@ def train(job: Job, report: Report) -> Evaluated:
     under_way = UnderWay(job.keep, start, seed=job.seed, epochs=proposal.fidelity.epochs)
     device = settings.get("device", "cpu")
     recipe = proposal.candidate.recipe
-    precision = settings.get("precision", "fp32")
-    if precision == "auto" or not settings.get("forced", True):
-        precision = under_way.precision or precision
     with torch_threads(settings.get("threads", 1)):
+        precision = _given_precision(settings, under_way)
         if precision == "auto":
             probed = time_precisions(network_plan, data, recipe, seed=job.seed, device=device)
             precision, notes["probe"] = probed.precision, probed.to_json()
@@ -101,24 +100,13 @@ def train(job: Job, report: Report) -> Evaluated:
             keep=under_way.keep,
             trunk=proposal.fidelity.trunk,
         )
-        indices = validation_indices(data)
-        outputs = logits(network, data.images, indices, device=device)
-    if not np.isfinite(outputs).all():
-        raise Diverged("the network's outputs are not finite")
-    probabilities = softmax(outputs)
-    np.save(job.folder / "validation.npy", probabilities, allow_pickle=False)
-    measured |= measure_answers(probabilities, data.labels[indices], "validation")
+        measured |= _score(network, data, job.folder, device)
     measured["training_seconds"] = Measurement(under_way.seconds + fitted.seconds, "s")
-    before = notes.get("ancestor_epochs", 0)
     artefacts = {
         "validation": "validation.npy",
         **_layers(network_plan, job.folder),
-        **_kept(fitted, job.folder, before),
+        **_kept(fitted, job.folder, notes.get("ancestor_epochs", 0), trunk=proposal.fidelity.trunk),
     }
-    if proposal.fidelity.trunk:
-        trunk = replace(fitted.checkpoint, facts={**fitted.checkpoint.facts, "ancestor_epochs": before})
-        save_checkpoint(trunk, job.folder / "checkpoint.safetensors")
-        artefacts["checkpoint"] = "checkpoint.safetensors"
     if settings.get("full", False):
         weights = {name: tensor.cpu().numpy() for name, tensor in fitted.weights.items()}
         (job.folder / "model.onnx").write_bytes(to_onnx(network_plan, data.task, weights))
@@ -168,8 +156,26 @@ def _excess(measured: Mapping[str, Measurement], bounds: Mapping[str, float]) ->
     return None
 
 
-def _kept(fitted: Fitted, folder: Path, ancestor_epochs: int) -> dict[str, str]:
-    """Write weights, with the epochs of their whole lineage, and learning curve."""
+def _given_precision(settings: Mapping[str, Any], under_way: UnderWay) -> Any:
+    """What is asked for; a training that goes on keeps what it began with, unless a person named another one."""
+    precision = settings.get("precision", "fp32")
+    free = precision == "auto" or not settings.get("forced", True)
+    return under_way.precision or precision if free else precision
+
+
+def _score(network: nn.Module, data: Dataset, folder: Path, device: str) -> dict[str, Measurement]:
+    """Measure the network on the validation images, and write its answers. Raises Diverged."""
+    indices = validation_indices(data)
+    outputs = logits(network, data.images, indices, device=device)
+    if not np.isfinite(outputs).all():
+        raise Diverged("the network's outputs are not finite")
+    probabilities = softmax(outputs)
+    np.save(folder / "validation.npy", probabilities, allow_pickle=False)
+    return measure_answers(probabilities, data.labels[indices], "validation")
+
+
+def _kept(fitted: Fitted, folder: Path, ancestor_epochs: int, *, trunk: bool) -> dict[str, str]:
+    """Write weights, with the epochs of their whole lineage, and learning curve; on the `trunk` what to go on from."""
     save_weights(fitted.weights, folder / "weights.safetensors", epochs=ancestor_epochs + len(fitted.curve))
     curve = [
         {
@@ -179,7 +185,12 @@ def _kept(fitted: Fitted, folder: Path, ancestor_epochs: int) -> dict[str, str]:
         for record in fitted.curve
     ]
     (folder / "curve.json").write_text(json.dumps(curve, allow_nan=False), encoding="utf-8")
-    return {"weights": "weights.safetensors", "curve": "curve.json"}
+    kept = {"weights": "weights.safetensors", "curve": "curve.json"}
+    if not trunk:
+        return kept
+    facts = {**fitted.checkpoint.facts, "ancestor_epochs": ancestor_epochs}
+    save_checkpoint(replace(fitted.checkpoint, facts=facts), folder / "checkpoint.safetensors")
+    return {**kept, "checkpoint": "checkpoint.safetensors"}
 
 
 def _layers(network_plan: Plan, folder: Path) -> dict[str, str]:
