@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from itertools import product
+from itertools import islice, product
 from random import Random
 
 import numpy as np
@@ -10,10 +10,13 @@ import pytest
 from scipy.stats import chi2, chisquare
 
 from netwright.core.candidate import Candidate
+from netwright.core.events import Asked, Finished
 from netwright.core.task import TaskSpec
 from netwright.spaces.catalog import CATALOG, make_space
 from netwright.spaces.choices import Choice, Real, choose, integer, real, repeat, subset
 from netwright.spaces.encoding import slots
+from netwright.spaces.layers import Conv, Identity, Pool
+from netwright.spaces.space import Space
 from netwright.spaces.walk import _Odometer
 from netwright.strategies import Reinforce
 from netwright.strategies.models.policy import (
@@ -28,7 +31,7 @@ from netwright.strategies.models.policy import (
 )
 from netwright.strategies.shared.controller import Controller, Drawing
 from netwright.strategies.shared.questions import MOST_ANSWERS, answers, bins_of, draw
-from netwright.testing.toys import Grid, Toy, toy_costs
+from netwright.testing.toys import Grid, Toy, measured, toy_costs
 from tests.strategies.controllers import GOAL, Everything
 
 TASK = TaskSpec((1, 28, 28), tuple("0123456789"), (0.29,), (0.35,))
@@ -285,3 +288,13 @@ def test_what_was_drawn_is_what_is_read() -> None:
         value = draw("s", choice, "s", pick, rng)
         assert choice.fault(value) is None
         assert [(question.name, question.taken) for question in answers("s", choice, value)] == given
+
+
+def test_a_part_of_a_subset_that_is_a_choice_itself_has_a_question_of_its_own() -> None:
+    space = Space([Conv(8), subset(1, [choose(Conv(16), Pool(), Identity()), Conv(24)])])
+    made = Reinforce(space, GOAL, seed=0, costs=toy_costs)
+    for trial, proposal in enumerate(islice(made.ask(), 12), start=1):
+        made.tell(Asked(made.name, ((trial, proposal),)))
+        made.tell(Finished(trial, "completed", measured(accuracy=0.1 * trial)))
+        path = made.path(proposal.candidate)
+        assert len(set(path.rows.tolist())) == len(path.rows)

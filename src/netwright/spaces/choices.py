@@ -74,7 +74,11 @@ class Choose(Choice):
 
     def option(self, label: Value) -> Any:
         """The option that carries `label`."""
-        return next(option for known, option in zip(self.labels, self.options, strict=True) if same(known, label))
+        return self.options[self.index(label)]
+
+    def index(self, label: Value) -> int:
+        """The place of `label` among the labels."""
+        return next(index for index, known in enumerate(self.labels) if same(known, label))
 
     def draw(self, address: str, rng: random.Random) -> Value:
         return self.labels[int(rng.random() * len(self.labels))]  # type: ignore[no-any-return]

@@ -27,7 +27,7 @@ from netwright.core.errors import InputError
 from netwright.core.events import Failed, Finished, Lost
 from netwright.core.objective import Goal
 from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
-from netwright.spaces.choices import Choice, Choose, Integer, Real, same
+from netwright.spaces.choices import Choice, Choose, Integer, Real
 from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Strategy
 from netwright.strategies.shared.population import Result, result_of
@@ -241,7 +241,7 @@ def perturbed(choice: Choice, value: Value, rng: Random) -> Value:
             moved = min(max(float(value) * rng.choice(FACTORS), choice.low), choice.high)  # type: ignore[arg-type]
             return round(moved) if isinstance(choice, Integer) else moved
         case Choose():
-            place = next(i for i, label in enumerate(choice.labels) if same(label, value))
+            place = choice.index(value)
             near = [i for i in (place - 1, place + 1) if 0 <= i < len(choice.labels)]
             neighbour: Value = choice.labels[rng.choice(near)] if near else value
             return neighbour

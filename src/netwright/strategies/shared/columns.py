@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netwright.core.candidate import Candidate, Value
-from netwright.spaces.choices import Choice, Choose, Integer, Real, Repeat, Subset, same
+from netwright.spaces.choices import Choice, Choose, Integer, Real, Repeat, Subset
 from netwright.spaces.encoding import slot_address
 from netwright.spaces.walk import SearchSpace
 
@@ -62,7 +62,7 @@ class Columns:
 def _features(place: str, choice: Choice, value: Value) -> Iterable[tuple[str, int | float]]:
     match choice:
         case Choose():
-            yield place, next(code for code, label in enumerate(choice.labels) if same(label, value))
+            yield place, choice.index(value)
         case Subset():
             for name in choice.of:
                 yield f"{place}={name}", int(name in value)  # type: ignore[operator]

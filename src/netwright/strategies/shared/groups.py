@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from netwright.core.candidate import Candidate, Value
 from netwright.core.trial import TrialId
-from netwright.spaces.choices import Choice, Choose, Integer, Optional, Real, Repeat, Subset, same
+from netwright.spaces.choices import Choice, Choose, Integer, Optional, Real, Repeat, Subset
 from netwright.spaces.encoding import slot_address
 from netwright.spaces.walk import SearchSpace
 
@@ -153,7 +153,7 @@ def numbers_of(choice: Choice, value: Any) -> list[float]:
     """A value as the numbers of its column."""
     match choice:
         case Choose():
-            return [float(next(index for index, label in enumerate(choice.labels) if same(label, value)))]
+            return [float(choice.index(value))]
         case Subset():
             return [float(name in value) for name in choice.of]
         case Repeat():

@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from netwright.core.candidate import Value
-from netwright.spaces.choices import Choice, Choose, Integer, Optional, Real, Repeat, Subset, same
+from netwright.spaces.choices import Choice, Choose, Integer, Optional, Real, Repeat, Subset
 
 MOST_ANSWERS = 16
 """A number has so many bins at most."""
@@ -42,7 +42,7 @@ def answers(slot: str, choice: Choice, value: Any) -> Iterator[Answered]:
     """The questions that the decision of a slot comes to. None where there is one possibility only."""
     match choice:
         case Choose():
-            found = [Answered(slot, even(choice.count), _index(choice, value), ordered=False)]
+            found = [Answered(slot, even(choice.count), choice.index(value), ordered=False)]
         case Optional():
             found = [Answered(slot, even(2), int(value), ordered=False)]
         case Subset():
@@ -77,10 +77,6 @@ def even(count: int) -> Prior:
     return (1 / count,) * count
 
 
-def _index(choice: Choose, value: Value) -> int:
-    return next(index for index, label in enumerate(choice.labels) if same(label, value))
-
-
 # -- subsets -----------------------------------------------------------------------------------------------------------
 
 
@@ -90,12 +86,17 @@ def _places(choice: Subset, position: int, chosen: int) -> Prior:
     return (1 - share, share)
 
 
+def _membership(slot: str, name: str) -> str:
+    """Not `slot/name`, which is the address of a part that is a choice itself."""
+    return f"{slot}={name}"
+
+
 def _members(slot: str, choice: Subset, value: Any) -> Iterator[Answered]:
     chosen = 0
     for position, name in enumerate(choice.of):
         prior = _places(choice, position, chosen)
         if min(prior) > 0:
-            yield Answered(f"{slot}/{name}", prior, int(name in value), ordered=False)
+            yield Answered(_membership(slot, name), prior, int(name in value), ordered=False)
         chosen += name in value
 
 
@@ -103,7 +104,7 @@ def _drawn_members(slot: str, choice: Subset, pick: Pick) -> Value:
     chosen: list[str] = []
     for position, name in enumerate(choice.of):
         prior = _places(choice, position, len(chosen))
-        if prior[1] == 1 or (prior[1] > 0 and pick(f"{slot}/{name}", prior)):
+        if prior[1] == 1 or (prior[1] > 0 and pick(_membership(slot, name), prior)):
             chosen.append(name)
     return tuple(chosen)
 
