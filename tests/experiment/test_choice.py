@@ -103,6 +103,20 @@ def test_a_candidate_counts_with_its_longest_training() -> None:
     assert found.kept() == {1, 2}, "both rungs may still be compared with"
 
 
+@pytest.mark.parametrize("goal", [GOAL, parse_goal(("accuracy",), ())])
+def test_a_candidate_that_is_answered_again_stands_on_a_front_once(goal: Goal) -> None:
+    found = standings(*(entry(n, 0.6 + 0.01 * n, 100 * n, goal=goal) for n in range(1, 7)), goal=goal)
+    before = trials(found.front())
+    for number in range(7, 27):
+        found.add(entry(number, 0.6 + 0.01 * 6, 600, name="network 6", origin="random", goal=goal))
+    assert trials(found.front()) == before
+    assert len(finalists(found, 6, None)) == 6
+    assert found.random is not None and found.random.trial == 7, "and counts as drawn at random from then on"
+    better = entry(30, 0.7, 600, name="network 6", goal=goal)
+    found.add(better)
+    assert better in found.front() and 6 not in trials(found.front())
+
+
 def test_the_same_network_with_another_recipe_is_another_candidate() -> None:
     one = proposal("a")
     other = Proposal(Candidate("network", one.candidate.architecture, {"lr": 0.2}), Fidelity(1))

@@ -110,7 +110,7 @@ def test_what_was_not_asked_has_no_part_in_a_path() -> None:
         assert path.priors.sum(axis=1) == pytest.approx(1.0)
     both_early = next(i for i, candidate in enumerate(known) if candidate.decisions["inputs"] == ("a", "b"))
     asked = [names[row] for row in paths[both_early].rows.tolist() if names[row].startswith("inputs")]
-    assert asked == ["inputs/a", "inputs/b"], "the others are out for sure"
+    assert asked == ["inputs=a", "inputs=b"], "the others are out for sure"
 
 
 def test_learners_see_elements_by_position() -> None:

@@ -36,6 +36,10 @@ class Entry:
         """Architecture and recipe, as a key."""
         return candidate_key(self.proposal.candidate)
 
+    def is_of(self, other: Entry) -> bool:
+        """Whether the other one is of the same candidate."""
+        return self.proposal.candidate.key == other.proposal.candidate.key and self.candidate == other.candidate
+
     @property
     def epochs(self) -> int:
         """How long it was trained, in all."""
@@ -90,19 +94,25 @@ class Standings:
 
     def add(self, entry: Entry) -> None:
         """Take in a finished trial; it displaces those of its rung that it dominates."""
-        front = self.fronts.setdefault(entry.epochs, [])
-        if len(self.goal.objectives) == 1:
-            front.append(entry)
-            front.sort(key=lambda one: (one.violation, one.costs))
-            del front[KEPT_OF_A_RUNG:]
-        elif not any(_beats(other, entry) for other in front):
-            front[:] = [other for other in front if not _beats(entry, other)]
-            front.append(entry)
+        self._place(entry, self.fronts.setdefault(entry.epochs, []))
         if entry.proposal.origin == "promotion":
             candidate = hash(entry.candidate)
             self._highest[candidate] = max(entry.epochs, self._highest.get(candidate, 0))
         if self._is_random(entry) and (self.random is None or self._better(entry, self.random)):
             self.random = entry
+
+    def _place(self, entry: Entry, front: list[Entry]) -> None:
+        """Where it belongs on a front, on which every candidate stands once."""
+        twin = next((other for other in front if entry.is_of(other)), None)
+        if twin is not None and not _beats(entry, twin):
+            return
+        if len(self.goal.objectives) == 1:
+            front[:] = [other for other in front if other is not twin] + [entry]
+            front.sort(key=lambda one: (one.violation, one.costs))
+            del front[KEPT_OF_A_RUNG:]
+        elif not any(_beats(other, entry) for other in front):
+            front[:] = [other for other in front if not _beats(entry, other)]
+            front.append(entry)
 
     def _is_random(self, entry: Entry) -> bool:
         """Whether the candidate was drawn at random, perhaps trained on since."""
