@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 
 from netwright.core.errors import InputError
-from netwright.core.events import Asked, Failed, Finished
+from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import parse_goal
 from netwright.core.seeding import stream
 from netwright.core.trial import Fidelity, Proposal
@@ -111,6 +111,15 @@ def test_an_answer_copied_from_another_source_is_a_birth() -> None:
         strategy.tell(Asked(strategy.name, ((trial, next(strategy.ask())),)))
         strategy.tell(Finished(trial, "completed", measured(accuracy=0.5), reused_from=99))
     assert [member.trial for member in strategy.members] == [1, 2, 3]
+
+
+def test_a_lost_candidate_that_is_proposed_again_is_a_birth() -> None:
+    strategy = RegularizedEvolution(Grid((1,)), GOAL, seed=0, costs=toy_costs, population=4)
+    strategy.tell(Asked(strategy.name, ((1, next(strategy.ask())),)))
+    strategy.tell(Lost(1, "the disk was full"))
+    strategy.tell(Asked(strategy.name, ((2, next(strategy.ask())),)))
+    strategy.tell(Finished(2, "completed", measured(accuracy=0.5)))
+    assert [member.trial for member in strategy.members] == [2]
 
 
 def test_a_candidate_outside_a_limit_loses_to_one_inside() -> None:

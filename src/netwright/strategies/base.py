@@ -105,7 +105,8 @@ class Strategy(Source):
         self.costs = costs
         self.asked = 0
         self.seen: set[bytes] = set()
-        self._new: set[TrialId] = set()  # open trials that are no repetition
+        self._new: dict[TrialId, bytes] = {}  # open trials that are no repetition, by identity
+        self._lost: set[bytes] = set()  # of which nothing is known, although they were proposed
         self._bounds = tuple(limit for limit in goal.limits if METRICS[limit.metric].needs == "arithmetic")
 
     # -- asking: reads state, never changes it ---------------------------------------------------------------------
@@ -186,30 +187,34 @@ class Strategy(Source):
     def tell(self, event: Told) -> None:
         """Take in one recorded event, live or in replay.
 
-        An answer that was copied from another source's trial is a result like any other here.
+        An answer that was copied from another source's trial is a result like any other here, and a candidate that was
+        lost is no repetition when it is proposed again.
         """
         if isinstance(event, Asked):
             for trial, proposal in event.trials:
                 self._take_asked(trial, proposal)
             return
-        new = event.trial in self._new
-        self._new.discard(event.trial)
+        identity = self._new.pop(event.trial, None)
         if isinstance(event, Finished):
-            self.on_finished(replace(event, reused_from=None) if new and event.reused_from is not None else event)
-        else:
-            self.on_failed(event)
+            own = event if identity is None or event.reused_from is None else replace(event, reused_from=None)
+            self.on_finished(own)
+            return
+        if identity is not None and isinstance(event, Lost):
+            self._lost.add(identity)
+        self.on_failed(event)
 
     def _take_asked(self, trial: TrialId, proposal: Proposal) -> None:
         identity = bytes.fromhex(proposal.identity())
-        repeated = identity in self.seen
+        repeated = identity in self.seen and identity not in self._lost
         if not repeated:
-            self._new.add(trial)
+            self._lost.discard(identity)
+            self._new[trial] = identity
         self.on_asked(trial, proposal, repeated)
         self.seen.add(identity)
         self.asked += 1
 
     def on_asked(self, trial: TrialId, proposal: Proposal, repeated: bool) -> None:
-        """`trial` was opened for `proposal`. `repeated`: this strategy has proposed the same one before."""
+        """`trial` was opened for `proposal`. `repeated`: this strategy has proposed the same one before, and it was not lost."""
 
     def on_finished(self, event: Finished) -> None:
         """A trial has measurements; `reused_from` one of this strategy's own where it repeated itself.
