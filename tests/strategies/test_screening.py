@@ -125,16 +125,35 @@ def test_with_a_further_objective_small_ones_are_among_the_best() -> None:
 
 
 def test_a_copy_of_what_goes_on_is_not_trained_again() -> None:
+    """Whoever scored it first, or was chosen first, and however often it comes."""
     inner = Listening()
     source = Screening(inner, inner, score="synflow", draw=2, keep=1, unscreened=0)
-    ask(source, 1, 2)
+    drawn = ask(source, 1, 2)
     score(source, 1, 1.0)
     score(source, 2, 2.0)
-    ask(source, 3, 3)  # the training of 2, and two more
-    source.tell(Finished(4, "completed", measured(synflow=2.0, parameters=1), reused_from=2))
+    ask(source, 3, 1)  # the training of 2
+    again = ((4, drawn[1]), (5, next(p for p in source.ask() if p.fidelity == UNTRAINED)))
+    source.tell(Asked(source.name, again))
+    source.tell(Finished(4, "completed", measured(synflow=1.0, parameters=1), reused_from=1))
     score(source, 5, 0.5)
-    assert next(source.ask()).parents == (5,)
-    assert isinstance(inner.heard[-1], Lost) or any(isinstance(e, Lost) and e.trial == 4 for e in inner.heard)
+    assert ask(source, 6, 1)[6].parents == (4,), "rejected once, chosen now"
+    source.tell(Asked(source.name, ((7, drawn[1]), (8, drawn[2]))))
+    source.tell(Finished(7, "completed", measured(synflow=1.0, parameters=1), reused_from=1))
+    source.tell(Finished(8, "completed", measured(synflow=2.0, parameters=1), reused_from=2))
+    assert {event.trial for event in inner.heard if isinstance(event, Lost)} == {1, 5, 7, 8}
+    assert next(source.ask()).fidelity == UNTRAINED
+
+
+def test_of_two_copies_in_a_group_one_is_chosen() -> None:
+    inner = Listening()
+    source = Screening(inner, inner, score="synflow", draw=3, keep=2, unscreened=0)
+    first = next(source.ask())
+    other = next(p for p in source.ask() if p.identity() != first.identity())
+    source.tell(Asked(source.name, ((1, first), (2, first), (3, other))))
+    score(source, 1, 2.0)
+    source.tell(Finished(2, "completed", measured(synflow=2.0, parameters=1), reused_from=1))
+    score(source, 3, 1.0)
+    assert [p.parents for p in islice(source.ask(), 2)] == [(1,), (3,)]
 
 
 def test_under_halving_promotions_start_from_the_training_not_from_the_score() -> None:

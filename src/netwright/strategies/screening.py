@@ -31,6 +31,7 @@ CHECKED = 30
 """After each so many results the score is held against them."""
 REMEMBERED = 240
 WEAKEST = 0.2
+TWICE = "it goes on already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Screening(Source):
         self._trained: dict[TrialId, TrialId] = {}  # the trial that scored -> the trial that trains
         self._root: dict[TrialId, TrialId] = {}  # and back
         self._awaited: dict[TrialId, Scored] = {}  # of which no training has ended yet
+        self._going: set[str] = set()  # identities of the proposals that were chosen
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
@@ -173,8 +175,8 @@ class Screening(Source):
         group.waiting -= 1
         if not isinstance(event, Finished) or event.status != "completed":
             self.inner.tell(event)
-        elif event.reused_from in self._trained or event.reused_from in self._chosen:
-            self.inner.tell(Lost(event.trial, "it goes on already"))
+        elif proposal.identity() in self._going:
+            self.inner.tell(Lost(event.trial, TWICE))
         else:
             group.scored.append(self._read(event, proposal))
         if group.waiting == 0 or self.off:
@@ -197,9 +199,15 @@ class Screening(Source):
         group = self._groups[number]
         left = self._in_order(group.scored)
         rng = stream(self.strategy.seed, self.name, "screening", number)
-        for _ in range(len(left) if self.off else min(self.keep, len(left))):
+        places = len(left) if self.off else self.keep
+        while left and places:
             free = self.off or rng.random() < self.unscreened
-            self._choose(left.pop(rng.randrange(len(left)) if free else 0), free)
+            one = left.pop(rng.randrange(len(left)) if free else 0)
+            if one.proposal.identity() in self._going:
+                self.inner.tell(Lost(one.trial, TWICE))
+                continue
+            places -= 1
+            self._choose(one, free)
         group.scored = []
         if group.waiting == 0:
             del self._groups[number]
@@ -218,6 +226,7 @@ class Screening(Source):
         proposal = self._translated(one.proposal, self._trained)
         if not free:
             proposal = replace(proposal, parents=(one.trial,), origin="screened")
+        self._going.add(one.proposal.identity())
         self._chosen[one.trial] = replace(proposal, notes={**proposal.notes, "scored": one.trial})
         self._awaited[one.trial] = one
 
@@ -229,6 +238,8 @@ class Screening(Source):
             return
         self.inner.tell(replace(event, trial=scorer))
         one = self._awaited.pop(scorer, None)
+        if one is not None and isinstance(event, Lost):
+            self._going.discard(one.proposal.identity())
         if one is not None and isinstance(event, Finished) and self._compares(one, event):
             cost = self.strategy.goal.quality.cost(event.measurements)
             if cost is not None and one.score is not None and one.parameters is not None:
