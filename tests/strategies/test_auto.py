@@ -46,6 +46,24 @@ def test_the_model_proposes_as_often_as_trainings_pay_for_it(seconds: float, sha
         assert sum(drawn) <= 30
 
 
+def test_whose_turn_it_is_stays_when_a_proposal_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = told(6.0)
+    asked: list[str] = []
+    for part in (strategy.model, strategy.evolution):
+        drawn = part.draw
+        monkeypatch.setattr(
+            part, "draw", lambda *given, part=part, drawn=drawn: asked.append(part.name) or drawn(*given)
+        )
+    turns = []
+    for rng in islice(strategy.streams(), 30):
+        asked.clear()
+        for _ in range(5):
+            strategy.draw(rng, [])
+        turns.append(set(asked))
+    assert all(len(turn) == 1 for turn in turns)
+    assert set.union(*turns) == {strategy.model.name, strategy.evolution.name}
+
+
 def test_a_trial_counts_once_and_what_was_refused_not_at_all() -> None:
     strategy = told(1.0, results=1)
     strategy.tell(Finished(1, "completed", measured(accuracy=0.5), seconds=100.0))

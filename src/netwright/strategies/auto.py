@@ -21,7 +21,7 @@ from netwright.core.objective import Goal
 from netwright.core.trial import Fidelity, Proposal, TrialId
 from netwright.spaces.layers import number_of_layers
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Told
+from netwright.strategies.base import CostFunction, Drawing, Told
 from netwright.strategies.gaussian_process import GaussianProcessSearch
 from netwright.strategies.nsga2 import NSGA2
 from netwright.strategies.regularized_evolution import RegularizedEvolution
@@ -55,6 +55,8 @@ class Auto(Lineage):
         self.model = GaussianProcessSearch(space, goal, seed=seed, costs=costs)
         self.evolution: Lineage = evolution(space, goal, seed=seed, costs=costs)
         self.inherit = inherit
+        self._turn: Random | None = None  # the proposal that was last drawn, by its random state
+        self._proposer: Drawing = self.model  # who makes it
         self._fidelity = Fidelity(1)
         self._layers = 0
         self._seconds = 0.0
@@ -75,8 +77,10 @@ class Auto(Lineage):
         return self.evolution.members
 
     def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
-        """A proposal of the one or the other."""
-        return (self.model if rng.random() < self.share() else self.evolution).draw(rng, drawn)
+        """A proposal of the one or the other: whose turn it is stays when it has to be drawn again."""
+        if rng is not self._turn:
+            self._turn, self._proposer = rng, self.model if rng.random() < self.share() else self.evolution
+        return self._proposer.draw(rng, drawn)
 
     def share(self) -> float:
         """The share of the proposals that the model makes, from 0 to `MOST`."""
