@@ -234,6 +234,19 @@ def test_a_promotion_changes_who_is_the_incumbent() -> None:
     assert search.parents(search.ask()) == [(second,)]
 
 
+def test_the_steepest_climb_forgets_whom_a_promotion_showed_to_be_no_better() -> None:
+    search = Search(SteepestLocalSearch)
+    search.begin(0.5)
+    neighbours = search.ask(24)
+    for trial, accuracy in zip(neighbours[:-1], (0.6, 0.55, *[0.1] * 21), strict=True):
+        search.finish(trial, accuracy)
+    promoted = Fidelity(3, trunk=True)
+    search.strategy.on_promoted(1, promoted, Finished(90, "completed", measured(accuracy=0.8)))
+    search.strategy.on_promoted(neighbours[0], promoted, Finished(91, "completed", measured(accuracy=0.7)))
+    search.finish(neighbours[-1], 0.1)
+    assert search.parents(search.ask()) == [(neighbours[1],)]
+
+
 def test_decisions_that_come_and_go_are_climbed_over() -> None:
     space = Nested(6)
     run = simulate(

@@ -143,7 +143,8 @@ class LocalSearch(Strategy):
         """Move to what beats the incumbent, or begin the next climb where this one has nothing left to try."""
         incumbent = self.incumbent
         if incumbent is not None:
-            self._better += [member for member in changed if beats(member, incumbent)]
+            known = {member.trial: member for member in (*self._better, *changed)}
+            self._better = [member for member in known.values() if beats(member, incumbent)]
         if self._better and (not self.steepest or self._ended()):
             self._move(self._better)
         elif len(self.drawn) >= self.starts_drawn and self._ended():
