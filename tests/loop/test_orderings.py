@@ -365,7 +365,7 @@ def test_what_was_lost_is_tried_again_when_it_is_asked_for_again(tmp_path: Path)
 
     ledger = MemoryLedger()
     loop = toy_loop(tmp_path, ledger, Scripted(broken))
-    loop.restore({"first": Listed("first", [point(1)])})
+    loop.restore({"first": Stream([point(1)])})
     loop.run(["first"], lambda loop: False)
     assert only(ledger, Lost) == [Lost(1, "SIGKILL", 7.0)]
     assert loop.book.cpu_seconds == pytest.approx(21.0)

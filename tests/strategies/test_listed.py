@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from netwright.core.events import Asked, Failed
+from netwright.core.events import Asked, Failed, Lost
 from netwright.core.trial import Fidelity, Proposal
 from netwright.strategies import Listed
 from netwright.testing.toys import Grid
@@ -20,6 +20,14 @@ def test_each_is_asked_once_in_order() -> None:
     assert tuple(finalists.ask()) == PROPOSALS[2:]
     finalists.tell(Asked("finalists", tuple(enumerate(PROPOSALS[2:], start=12))))
     assert tuple(finalists.ask()) == ()
+
+
+def test_what_was_lost_is_asked_once_more() -> None:
+    finalists = Listed("finalists", PROPOSALS[:2])
+    for trial in (10, 20):
+        finalists.tell(Asked("finalists", tuple(enumerate(finalists.ask(), start=trial))))
+        finalists.tell(Lost(trial, "the disk was full"))
+        assert tuple(finalists.ask()) == (PROPOSALS[:1] if trial == 10 else ())
 
 
 def test_a_list_that_grew_goes_on_after_a_replay() -> None:
