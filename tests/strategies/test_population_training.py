@@ -180,6 +180,19 @@ def test_where_nothing_can_change_a_new_member_takes_the_place_of_the_weak() -> 
     assert len(bench.strategy.members) == 5
 
 
+def test_a_recipe_that_mostly_stays_as_it_is_is_perturbed_until_it_changes() -> None:
+    """Whole numbers from 1 to 2 change only where they are drawn anew."""
+    space = Tuned()
+    for name in ("lr", "weight_decay"):
+        space.fields[f"recipe/{name}"] = integer(1, 2)
+    origins = []
+    for seed in range(20):
+        bench = Bench(pbt(space, population=5, seed=seed))
+        bench.finish(bench.open(5), [0.1, 0.2, 0.3, 0.4, 0.5])
+        origins.append(bench.proposals[bench.open(1)[0]].origin)
+    assert origins.count("exploit") >= 18
+
+
 # -- explore -----------------------------------------------------------------------------------------------------------
 
 

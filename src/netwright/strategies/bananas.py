@@ -90,9 +90,9 @@ class Bananas(Surrogate):
     # -- a round -----------------------------------------------------------------------------------------------------
 
     def on_learned(self) -> None:
-        """A round begins when there are enough new results."""
+        """A round begins when there are enough new results: the first one by enough candidates."""
         self._news += 1
-        if self._news < (STARTUP if self._round is None else ROUND):
+        if len(self.members) < STARTUP or (self._round is not None and self._news < ROUND):
             return
         trials = sorted(self.members)
         order = self.best_first(trials)
@@ -120,7 +120,7 @@ class Bananas(Surrogate):
         draws = np.empty((len(candidates), len(now.axes)))
         for index, axis in enumerate(now.axes):
             if isinstance(axis, Known):
-                draws[:, index] = np.array(axis.values(candidates)) - max(axis.values(now.candidates))
+                draws[:, index] = np.array(axis.values(candidates)) - max(axis.reached)
             else:
                 mean, sd = _predicted(rows, axis, of, derive(seed, "networks", index))
                 draws[:, index] = generator.normal(mean, sd) - max(axis)

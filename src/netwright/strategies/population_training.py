@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import inf
 from random import Random
 from typing import Any
 
@@ -29,8 +28,8 @@ from netwright.core.objective import Goal
 from netwright.core.trial import Continue, Fidelity, Proposal, TrialId
 from netwright.spaces.choices import Choice, Choose, Integer, Real
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies.base import CostFunction, Strategy
-from netwright.strategies.shared.population import Result, result_of
+from netwright.strategies.base import REDRAWS, CostFunction, Strategy
+from netwright.strategies.shared.population import FAILED, Result, result_of
 from netwright.strategies.shared.ranking import best_first
 
 CHANGEABLE = frozenset({"lr", "weight_decay", "momentum", "label_smoothing", "augment"})
@@ -38,9 +37,6 @@ CHANGEABLE = frozenset({"lr", "weight_decay", "momentum", "label_smoothing", "au
 FACTORS = (0.8, 1.2)
 ANEW = 0.25
 """How often a decision is drawn anew instead of being perturbed."""
-
-
-NOTHING = Result((), inf)
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +47,7 @@ class Member:
     candidate: Candidate
     trial: TrialId = 0
     epochs: int = 0
-    result: Result = NOTHING
+    result: Result = FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +144,11 @@ class PopulationTraining(Strategy):
         donor = self._donor(member, rng)
         if donor is None:
             return self._continued(member, member.candidate, "promotion")
-        explored = explore(self.space, donor.candidate, rng)
-        if explored.recipe == donor.candidate.recipe:
-            return self._begin(rng)
-        return self._continued(donor, explored, "exploit")
+        for _ in range(REDRAWS):
+            explored = explore(self.space, donor.candidate, rng)
+            if explored.recipe != donor.candidate.recipe:
+                return self._continued(donor, explored, "exploit")
+        return self._begin(rng)
 
     def _continued(self, member: Member, candidate: Candidate, origin: str) -> Proposal:
         return Proposal(

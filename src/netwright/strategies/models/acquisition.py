@@ -29,6 +29,7 @@ def improvement_on(reached: Array, weights: Sequence[float]) -> Improvement:
 
     Of the objective where there is one, of hypervolume where there are two, and where there are more of the augmented
     Chebyshev function with these `weights` (Knowles, "ParEGO", IEEE TEC 10(1), 2006), from the best of each objective on.
+    It is taken of the means, with the standard deviation of the weighted sum.
     """
     if reached.shape[1] == 1:
         best = float(reached.max())

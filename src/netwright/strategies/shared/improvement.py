@@ -2,9 +2,11 @@
 
 Jones, Schonlau, Welch, "Efficient Global Optimization of Expensive Black-Box Functions", 1998; Emmerich, Giannakoglou,
 Naujoks, IEEE TEC 10(4), 2006 (of hypervolume, with two objectives); Knowles, "ParEGO", IEEE TEC 10(1), 2006 (a random
-scalarisation an ask, with more). A strategy of this kind makes a `Model` of the results and describes candidates to it as
-`rows`; where most is expected to be gained is looked for here. Trials under way count as observed at their predicted mean
-(the "kriging believer"). A share of the proposals stays random, whatever the model believes.
+scalarisation an ask, with more; here of a model of each objective, where ParEGO models the scalarised values).
+
+A strategy of this kind makes a `Model` of the results and describes candidates to it as `rows`; where most is expected to
+be gained is looked for here. Trials under way count as observed at their predicted mean (the "kriging believer"). A share
+of the proposals stays random, whatever the model believes.
 """
 
 from __future__ import annotations
