@@ -224,7 +224,8 @@ class Loop:
                 return Ended("done")
             if self.book.failures_in_a_row >= FAILURES_IN_A_ROW:
                 return Ended("failures", self.book.last_failure.reason if self.book.last_failure else "")
-            if self._answers >= ANSWERS_IN_A_ROW and not running:
+            nothing_new = self._answers >= ANSWERS_IN_A_ROW or self._twins >= TWINS_IN_A_ROW
+            if nothing_new and not running:
                 return Ended("exhausted", self._refusal)
             for event in self._executor.drain(0.25):
                 self._receive(event)

@@ -356,6 +356,15 @@ def test_a_twin_that_a_dead_driver_left_unanswered_is_answered(tmp_path: Path) -
     assert not loop.book.open
 
 
+def test_twins_of_what_another_source_left_open_end_the_search(tmp_path: Path) -> None:
+    ledger = MemoryLedger()
+    ledger.append([Asked("other", ((1, point(1)),))])
+    loop = toy_loop(tmp_path, ledger, Scripted(lambda jobs: []))
+    loop.restore({"list": Stream([point(1)] * (TWINS_IN_A_ROW + 5))})
+    ended = loop.run(["list"], lambda loop: len(loop.book.open) > 2 * TWINS_IN_A_ROW or loop.spent().seconds > 20)
+    assert ended.why == "exhausted"
+
+
 def test_what_was_lost_is_tried_again_when_it_is_asked_for_again(tmp_path: Path) -> None:
     def broken(jobs: dict[TrialId, Job]) -> list[AttemptEvent]:
         return [

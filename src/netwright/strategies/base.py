@@ -173,7 +173,7 @@ class Strategy(Source):
         return self.propose(self.space.sample(rng), origin="random")
 
     def excess(self, candidate: Candidate) -> float:
-        """Violation of the limits that arithmetic can check; infinite when the network cannot be built."""
+        """Violation of the limits that arithmetic can check, if there are any: infinite where the network cannot be built."""
         if not self._bounds or candidate.architecture is None:
             return 0.0
         try:
