@@ -24,13 +24,17 @@ WINDOW = 243
 
 @dataclass(slots=True)
 class Record:
-    """A result at a rung. `root` is the trial at rung 0 that the inner strategy knows. `closed`: no promotion (more)."""
+    """A result at a rung. `root` is the trial at rung 0 that the inner strategy knows. `closed`: no promotion (more).
+
+    One that was `stopped` before it came there is one of many on its rung, and none of the best.
+    """
 
     trial: TrialId
     root: TrialId
     candidate: Candidate
     result: Result
     closed: bool
+    stopped: bool = False
     losses: int = 0
 
 
@@ -94,9 +98,10 @@ class Bracket:
         return [record for record in order[:half] if not record.closed] or rest[:1]
 
     def _ordered(self, rung: Rung) -> Iterator[Record]:
-        """The best first, without the hopeless ones."""
+        """The best first, without the hopeless ones and those that were stopped."""
         records = list(rung.records)
         outside = self._hopeless(records)
+        outside.update(i for i, record in enumerate(records) if record.stopped)
         return (records[i] for i in best_first([record.result for record in records]) if i not in outside)
 
     def _hopeless(self, records: Sequence[Record]) -> set[int]:
@@ -153,8 +158,9 @@ class Bracket:
         if result is None or event.status == "infeasible" or copied:
             return
         rung = self.rungs[entry.rung]
-        closed = event.status == "stopped" or rung is self.rungs[-1]
-        rung.records.append(Record(event.trial, entry.root, entry.candidate, result, closed))
+        stopped = event.status == "stopped"
+        closed = stopped or rung is self.rungs[-1]
+        rung.records.append(Record(event.trial, entry.root, entry.candidate, result, closed, stopped))
         rung.best = None
 
     def holds(self) -> set[TrialId]:
