@@ -62,10 +62,11 @@ def _augmented(entry: Entry, space: Space, reference: Candidate) -> Entry | None
 def finalists(standings: Standings, count: int, floor: float | None) -> list[Entry]:
     """At most `count` trials that are worth a full training, the most promising first.
 
-    The best by quality comes first; each further one adds most hypervolume to those chosen. When nothing on the front
-    adds any, the next front is taken: short trainings order candidates only roughly. The reference point is the worst
-    of all in every other cost, and in quality `floor` (the cost of a classic model) when any reaches better than that:
-    networks that a linear model beats are no finalists, nor are those with `MOST_ERRORS` times the errors of the best.
+    The best by quality comes first; each further one adds most hypervolume to those chosen of its front. When nothing on
+    the front adds any, the next front is taken: short trainings order candidates only roughly. The reference point is the
+    worst of all in every other cost, and in quality `floor` (the cost of a classic model) when any reaches better than
+    that: networks that a linear model beats are no finalists, nor are those with `MOST_ERRORS` times the errors of the
+    best.
     """
     everyone = standings.longest()
     left = [entry for entry in everyone if entry.violation == 0] or everyone[:1]

@@ -106,9 +106,9 @@ class _SearchRun:
         sources = {"baseline": baselines(opened.reference, self.ladder), "search": strategy}
         if settings.rival:
             sources["rival"] = search_source(opened, self.desk, self.ladder, RandomSearch, "rival")
-        for remark in strategy.remarks():
-            self.console.print(remark, style="dim")
         self.loop.restore(sources)
+        for remark in strategy.remarks():  # some of them are learned from results
+            self.console.print(remark, style="dim")
         self.stages = Stages(opened, self.desk, self.loop, self.ladder)
 
     def run(self) -> bool:

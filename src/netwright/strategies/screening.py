@@ -26,6 +26,7 @@ from netwright.core.trial import UNTRAINED, Continue, Fidelity, Fresh, Proposal,
 from netwright.strategies.base import Source, Strategy, Told
 from netwright.strategies.shared.population import FAILED, Result, result_of
 from netwright.strategies.shared.ranking import best_first
+from netwright.strategies.shared.scores import favours_size
 
 CHECKED = 30
 """After each so many results the score is held against them."""
@@ -273,13 +274,8 @@ class Screening(Source):
 
     def remarks(self) -> tuple[str, ...]:
         """Those of `inner`, and what screening favours where nothing holds it back."""
-        said: tuple[str, ...] = (
-            f"of {self.draw} candidates {self.keep} are trained, chosen by {self.score} without training",
-        )
-        if len(self._goal.objectives) == 1 and not self._goal.limits:
-            large = "without a limit on parameters or MACs the largest ones are favoured"
-            said += (f"{self.score} tends to rise with the size of a network; {large}",)
-        return (*self.inner.remarks(), *said)
+        chosen = f"of {self.draw} candidates {self.keep} are trained, chosen by {self.score} without training"
+        return (*self.inner.remarks(), chosen, *favours_size(self.score, self._goal))
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heapify, heappop, heapreplace
 from itertools import chain
-from math import ceil
+from math import ceil, inf
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -59,10 +59,10 @@ FEWEST = 2
 class TPE(Strategy):
     """Proposes what is likely among the good trials and unlikely among the others.
 
-    `startup` proposals are random, but see `by_decisions`; each later one is the best of `candidates` draws, but for a
-    `random_share` of them. The best `good_share` of a rung, at most `most_good`, is good. With `by_decisions` at least
-    one more than a candidate has decisions are, and no rung is modelled that has not as many others, however few the
-    `startup`. `bandwidth` is one of `BANDWIDTHS`; draws come from kernels so many times `wider`.
+    Until there are `startup` results (but see `by_decisions`) proposals are random; each later one is the best of
+    `candidates` draws, but for a `random_share` of them. The best `good_share` of a rung, at most `most_good`, is good.
+    With `by_decisions` at least one more than a candidate has decisions are, and no rung is modelled that has not as many
+    others, however few the `startup`. `bandwidth` is one of `BANDWIDTHS`; draws come from kernels so many times `wider`.
     """
 
     name = "tpe"
@@ -154,7 +154,7 @@ class TPE(Strategy):
         return min(count, self.most_good) if capped and self.most_good is not None else count
 
     def _rung(self) -> int | None:
-        """The highest number of epochs with enough results: more good ones than decisions, but `MOST_GOOD` will do.
+        """The highest number of epochs with enough results: more good ones than decisions, but `most_good` will do.
 
         For the lowest one the `startup` is enough. With `by_decisions` each needs as many good ones and others.
         """
@@ -164,7 +164,7 @@ class TPE(Strategy):
                 if results >= 2 * (self._widest + 1):
                     return epochs
                 continue
-            needed = 0 if epochs == self.fidelity.epochs else min(self._widest + 1, MOST_GOOD)
+            needed = 0 if epochs == self.fidelity.epochs else min(self._widest + 1, self.most_good or inf)
             if results >= self.startup and ceil(self.good_share * results) >= needed:
                 return epochs
         return None

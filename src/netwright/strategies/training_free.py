@@ -25,6 +25,7 @@ from netwright.strategies.base import CostFunction, Drawing
 from netwright.strategies.shared.operators import mutate
 from netwright.strategies.shared.population import Result, result_of
 from netwright.strategies.shared.ranking import best_first
+from netwright.strategies.shared.scores import favours_size
 
 Member = tuple[TrialId, Candidate, Result]
 
@@ -89,10 +90,5 @@ class TrainingFree(Drawing):
 
     def remarks(self) -> tuple[str, ...]:
         """What is given up, and what the score favours where nothing holds it back."""
-        said: tuple[str, ...] = (
-            f"no candidate is trained before the final stage; {self.score} alone says how good one is, and it is often wrong",
-        )
-        if len(self._goal.objectives) == 1 and not self._goal.limits:
-            large = "without a limit on parameters or MACs the largest ones are favoured"
-            said += (f"{self.score} tends to rise with the size of a network; {large}",)
-        return said
+        alone = f"{self.score} alone says how good one is, and it is often wrong"
+        return (f"no candidate is trained before the final stage; {alone}", *favours_size(self.score, self._goal))
