@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from netwright.core.candidate import Candidate, Value
 from netwright.spaces.choices import Choice, Choose, Integer, Real, Repeat, Subset
-from netwright.spaces.encoding import slot_address
 from netwright.spaces.walk import SearchSpace
+from netwright.strategies.shared.slots import Slots
 
 if TYPE_CHECKING:
     from netwright.strategies.models.gaussian import Rows
@@ -23,23 +23,17 @@ Features = Mapping[str, int | float]
 
 
 class Columns:
-    """Knows the choice behind every slot that it has met."""
+    """Knows which slots that it has met are numbers."""
 
     def __init__(self, space: SearchSpace) -> None:
-        self.space = space
-        self._choices: dict[str, Choice] = {}
+        self._slots = Slots(space)
         self._numbers: set[str] = set()
 
     def features(self, candidate: Candidate) -> Features:
         """The columns that the candidate uses. Raises CandidateError for a candidate of another space."""
-        decisions = candidate.decisions
-        places = {address: slot_address(address, decisions) for address in decisions}
-        if any(place not in self._choices for place in places.values()):
-            choices = self.space.choices(decisions)
-            self._choices.update({places[address]: choice for address, choice in choices.items()})
         found: dict[str, int | float] = {}
-        for address, place in places.items():
-            found.update(_features(place, self._choices[place], decisions[address]))
+        for slot, choice, value in self._slots.of(candidate):
+            found.update(_features(slot, choice, value))
         self._numbers.update(name for name, value in found.items() if isinstance(value, float))
         return found
 

@@ -33,6 +33,7 @@ from netwright.spaces.walk import SearchSpace
 from netwright.strategies.base import CostFunction, Strategy
 from netwright.strategies.shared.questions import Answered, Prior, answers, draw
 from netwright.strategies.shared.scalar import Form, Scalar
+from netwright.strategies.shared.slots import Slots
 
 if TYPE_CHECKING:
     from netwright.strategies.models.policy import Floats, LogitsTable, Path
@@ -86,7 +87,7 @@ class Controller(Strategy):
 
         self.policy: LogitsTable = LogitsTable(learning_rate)
         self.scalar = Scalar(goal, reward, weight, targets)
-        self._choices: dict[str, Choice] = {}  # by slot
+        self._slots = Slots(space)
         self._open: dict[TrialId, Drawn] = {}
         self._latest: deque[float] = deque(maxlen=MEMORY)
         self._span = (inf, -inf)  # the worst and the best reward so far
@@ -143,13 +144,8 @@ class Controller(Strategy):
         )
 
     def _answered(self, candidate: Candidate) -> Iterator[Answered]:
-        decisions = candidate.decisions
-        values = {slot_address(address, decisions): value for address, value in decisions.items()}
-        if any(slot not in self._choices for slot in values):
-            met = self.space.choices(decisions)
-            self._choices.update((slot_address(address, decisions), choice) for address, choice in met.items())
-        for slot, value in values.items():
-            yield from answers(slot, self._choices[slot], value)
+        for slot, choice, value in self._slots.of(candidate):
+            yield from answers(slot, choice, value)
 
     def on_finished(self, event: Finished) -> None:
         """A reward: its own inside the limits, a worse one outside. Of several rungs the lowest alone teaches."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from netwright.core.candidate import Candidate, Value
 from netwright.core.trial import TrialId
 from netwright.spaces.choices import Choice, Choose, Integer, Optional, Real, Repeat, Subset
-from netwright.spaces.encoding import slot_address
 from netwright.spaces.walk import SearchSpace
+from netwright.strategies.shared.slots import Slots
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,12 +68,11 @@ class Table:
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self.space = space
         self.groups: dict[str, Group] = {}  # by slot
         self.places: dict[TrialId, int] = {}
         self._numbers: list[Numbers] = []  # by place
-        self._choices: dict[str, Choice] = {}
-        self._columns: dict[str, Column] = {}
+        self._slots = Slots(space)
+        self._columns: dict[str, Column] = {}  # by slot, where there is more than one possibility
 
     def add(self, trial: TrialId, candidate: Candidate) -> None:
         """Take in a trial."""
@@ -93,18 +92,13 @@ class Table:
 
     def numbers(self, candidate: Candidate) -> Numbers:
         """A candidate as numbers by slot."""
-        decisions = candidate.decisions
-        values = {slot_address(address, decisions): value for address, value in decisions.items()}
-        if any(slot not in self._choices for slot in values):
-            for address, choice in self.space.choices(decisions).items():
-                self._meet(slot_address(address, decisions), choice)
-        return {slot: numbers_of(self._choices[slot], v) for slot, v in values.items() if slot in self._columns}
-
-    def _meet(self, slot: str, choice: Choice) -> None:
-        column = column_of(choice)
-        self._choices[slot] = choice
-        if column is not None:
-            self._columns[slot] = column
+        found = {}
+        for slot, choice, value in self._slots.of(candidate):
+            column = self._columns.get(slot) or column_of(choice)
+            if column is not None:
+                self._columns[slot] = column
+                found[slot] = numbers_of(choice, value)
+        return found
 
     def refine(self, trial: TrialId) -> int:
         """A trial ended: split the groups of which it holds a part only. Returns how many slots it has."""
