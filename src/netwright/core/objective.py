@@ -78,6 +78,11 @@ class Goal:
         """What says how good a network is: the first objective that is about its answers, else accuracy."""
         return next((o for o in self.objectives if o.metric in QUALITY), Objective("accuracy", "max"))
 
+    @property
+    def first(self) -> Goal:
+        """The first objective alone, inside the same limits."""
+        return Goal(self.objectives[:1], self.limits)
+
     def costs(self, measurements: Measurements) -> tuple[float, ...] | None:
         """Values to be minimised, one an objective; None when one is missing."""
         costs = tuple(objective.cost(measurements) for objective in self.objectives)

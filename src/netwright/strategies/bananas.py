@@ -159,13 +159,14 @@ def _highest_first(draws: Array, generator: np.random.Generator) -> list[int]:
     """
     import numpy as np
 
+    from netwright.strategies.models.acquisition import chebyshev
+
     if draws.shape[1] == 1:
         return (-draws[:, 0]).argsort(kind="stable").tolist()  # type: ignore[no-any-return]
     order: list[int] = []
     left = np.ones(len(draws), dtype=np.bool_)
     while left.any():
-        weighted = draws * generator.dirichlet(np.ones(draws.shape[1]))
-        values = weighted.min(axis=1) + 0.05 * weighted.sum(axis=1)
+        values = chebyshev(draws, generator.dirichlet(np.ones(draws.shape[1])))
         order.append(int(np.where(left, values, -np.inf).argmax()))
         left[order[-1]] = False
     return order

@@ -55,7 +55,7 @@ class LocalSearch(Strategy):
         self.members: dict[TrialId, Member] = {}  # all that this climb has results of
         self._ranked: dict[int, list[Member]] = {}  # and by epochs, the best at them first
         self._better: list[Member] = []  # those that beat the incumbent
-        self._first = Goal(goal.objectives[:1], goal.limits)
+        self._first = goal.first
         self._open: dict[TrialId, Proposal] = {}
         self._around: Iterator[Known] = iter(())  # the incumbent's neighbours, worked out as they are come to
 

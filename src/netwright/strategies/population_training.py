@@ -92,7 +92,7 @@ class PopulationTraining(Strategy):
         self.members: list[Member] = []  # those in training, in order of their beginning
         self.ready: list[Member] = []  # those that wait for their next interval, the longest waiting first
         self._begun = 0
-        self._first = Goal(goal.objectives[:1], goal.limits)
+        self._first = goal.first
         self._open: dict[TrialId, Open] = {}
 
     @property

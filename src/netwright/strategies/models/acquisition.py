@@ -20,6 +20,8 @@ FARTHEST = -35.0
 """Standard deviations below the best beyond which all promise equally little."""
 MARGIN = 0.1
 FAR_ABOVE = 1e6
+AUGMENTED = 0.05
+"""How much all objectives together count in the augmented Chebyshev function (ParEGO's rho)."""
 NODES = 5
 """Values that stand for an uncertain second objective (Gauss-Hermite quadrature)."""
 
@@ -39,8 +41,8 @@ def improvement_on(reached: Array, weights: Sequence[float]) -> Improvement:
         return lambda mean, sd: _hypervolume_improvement(mean, sd, edges, heights)
     shares = np.array(weights) / sum(weights)
     ideal = reached.max(axis=0)
-    top = float(_chebyshev(reached - ideal, shares).max())
-    return lambda mean, sd: log_expected_improvement(_chebyshev(mean - ideal, shares), np.sqrt(sd**2 @ shares**2), top)
+    top = float(chebyshev(reached - ideal, shares).max())
+    return lambda mean, sd: log_expected_improvement(chebyshev(mean - ideal, shares), np.sqrt(sd**2 @ shares**2), top)
 
 
 def log_expected_improvement(mean: Array, sd: Array, best: Array | float) -> Array:
@@ -77,7 +79,7 @@ def _strips(reached: Array) -> tuple[Array, Array]:
     return edges, np.append(front[::-1, 0], reference[0])
 
 
-def _chebyshev(values: Array, shares: Array) -> Array:
+def chebyshev(values: Array, shares: Array) -> Array:
     """(points, objectives), 0 at the ideal point, to one number a point: mostly the worst of the weighted objectives."""
     weighted = values * shares
-    return weighted.min(axis=1) + 0.05 * weighted.sum(axis=1)  # type: ignore[no-any-return]
+    return weighted.min(axis=1) + AUGMENTED * weighted.sum(axis=1)  # type: ignore[no-any-return]

@@ -50,7 +50,7 @@ class Evolution(Lineage):
         self.sample = sample
         self.inherit = inherit
         self.members: deque[Member] = deque(maxlen=population)
-        self._first = Goal(goal.objectives[:1], goal.limits)
+        self._first = goal.first
         self._open: dict[TrialId, Candidate] = {}
 
     def draw(self, rng: Random, drawn: Sequence[Candidate]) -> Proposal:
