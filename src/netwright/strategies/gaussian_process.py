@@ -5,6 +5,10 @@ Kandasamy et al., "Neural Architecture Search with Bayesian Optimisation and Opt
 arXiv 1802.07191, but with a kernel over decisions (`models/gaussian.py`) in place of a distance of graphs.
 
 What is modelled stands in `shared/targets.py`; how the most promising is found in `shared/improvement.py`.
+
+Where this deviates: the reference point of the hypervolume lies below the worst result, not beside the front; a limit that
+only training tells is part of what is modelled, not a probability of its own; the acquisition is maximised by generations
+of mutations (`shared/promising.py`).
 """
 
 from __future__ import annotations

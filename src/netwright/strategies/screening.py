@@ -9,6 +9,9 @@ fidelity of its own, `UNTRAINED`, and its trials are jobs like all others.
 A score may be wrong, so each place goes with probability `unscreened` to a candidate drawn from all that are left; and
 screening turns itself off for good when, at any `CHECKED` results, the score orders them worse than `WEAKEST` (Spearman),
 or worse than the number of parameters does. Trained are mostly the best by score, which makes this estimate a low one.
+
+Where this deviates: in the paper a search is warmed up by the best of some thousand scored candidates, or moves by score;
+here every proposal of a search is screened.
 """
 
 from __future__ import annotations
