@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 import netwright as nw
 from netwright.core.errors import DataError, InputError
-from netwright.given import new_folder
+from netwright.given import new_folder, texts
 
 
 def test_loaded_data_live_as_long_as_the_result() -> None:
@@ -43,6 +43,13 @@ def test_bad_data_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DataError, match="there is no"):
         nw.load_data("nothing-here")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_limits_may_come_in_any_iterable() -> None:
+    wanted = ("parameters<=1k", "macs<=1M")
+    assert texts(wanted) == texts(list(wanted)) == texts(np.array(wanted)) == texts(limit for limit in wanted) == wanted
+    assert texts("macs<=1M") == ("macs<=1M",)
+    assert texts(None) is None
 
 
 def test_what_is_no_text_is_refused_by_the_name_of_its_option(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,7 +144,8 @@ def size_text(size: str | int | None) -> str | None:
 
 def texts(values: Any) -> tuple[Any, ...] | None:
     """One text or several; what is neither is left to `Settings` to refuse."""
-    return None if values is None else tuple(values) if isinstance(values, list | tuple) else (values,)
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    return None if values is None else tuple(values) if several else (values,)
 
 
 def new_folder(parent: Path, name: str) -> Path:

@@ -64,7 +64,7 @@ def test_a_job_survives(
     settings: dict[str, object], proposal: dict[str, object] | None, seed: int, keep: Path | None
 ) -> None:
     inputs = {"checkpoint": Path("/run/blobs/a")}
-    job = Job(1, 2, "train", settings, proposal, seed, Path("/run/work/000001-2"), inputs, keep)
+    job = Job(1, 2, "train", settings, proposal, seed, Path("/run/jobs/000001-2"), inputs, keep)
     assert job_from_json(Lines().feed(encode(job_to_json(job)))[0]) == job
 
 

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import Goal, parse_goal
 from netwright.spaces.walk import SearchSpace
-from netwright.strategies import Bananas
+from netwright.strategies import Bananas, bananas
 from netwright.strategies.bananas import MOST_MODELLED, MUTATIONS, ROUND, STARTUP, _highest_first
 from netwright.strategies.models.ensemble import BATCH, Ensemble, _gradients, train
 from netwright.strategies.shared.vectors import Vectors, matrix, varying
@@ -172,6 +172,25 @@ def test_limits_known_by_arithmetic_are_kept() -> None:
         strategy, lambda p, rng: measured(accuracy=accuracy(GRID.point(p.candidate)), parameters=1), trials=40
     )
     assert all(toy_costs(p.candidate.architecture).parameters <= 8000 for p in list(run.proposals.values())[STARTUP:])
+
+
+def test_computed_costs_are_weighed_from_the_best_inside_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small networks outside a limit on accuracy are no yardstick: smaller than all inside it is still a gain."""
+    strategy = search(goal=parse_goal(("accuracy", "parameters"), ("accuracy>=0.6",)))
+    points = [(option,) * 6 for option in (0, 1, 2, 3, 4)] + [(2, 2, 2, 2, 2, option) for option in (0, 1, 3, 4)]
+    points.append((1, 1, 1, 2, 2, 2))
+    for trial, point in enumerate(points, start=1):
+        candidate = GRID.candidate(point)
+        strategy.tell(Asked(strategy.name, ((trial, strategy.propose(candidate, origin="random")),)))
+        costs = measured(accuracy=0.9 - 0.4 * (sum(point) < 6), parameters=toy_costs(candidate.architecture).parameters)
+        strategy.tell(Finished(trial, "completed", costs))
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(bananas, "_highest_first", lambda draws, rng: seen.append(draws) or list(range(len(draws))))
+    next(strategy.ask())
+    assert seen[0][:, 1].max() > 0
+    assert toy_costs(GRID.candidate(points[0]).architecture).parameters < min(
+        toy_costs(c.architecture).parameters for c in strategy.candidates(strategy.feasible(strategy.members))
+    )
 
 
 def test_what_networks_are_trained_on_is_bounded() -> None:

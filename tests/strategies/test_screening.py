@@ -144,6 +144,18 @@ def test_a_copy_of_what_goes_on_is_not_trained_again() -> None:
     assert next(source.ask()).fidelity == UNTRAINED
 
 
+def test_what_was_lost_in_training_may_be_chosen_again() -> None:
+    inner = Listening()
+    source = Screening(inner, inner, score="synflow", draw=1, keep=1, unscreened=0)
+    drawn = ask(source, 1, 1)
+    score(source, 1, 1.0)
+    ask(source, 2, 1)
+    source.tell(Lost(2, "the machine broke"))
+    source.tell(Asked(source.name, ((3, drawn[1]),)))
+    source.tell(Finished(3, "completed", measured(synflow=1.0, parameters=1), reused_from=1))
+    assert next(source.ask()).parents == (3,)
+
+
 def test_of_two_copies_in_a_group_one_is_chosen() -> None:
     inner = Listening()
     source = Screening(inner, inner, score="synflow", draw=3, keep=2, unscreened=0)

@@ -227,6 +227,24 @@ def test_a_lost_trial_leaves_no_trace() -> None:
     assert all(a < b for a, b in zip(while_open, before, strict=True))
 
 
+def test_an_answer_copied_from_another_source_is_a_result() -> None:
+    strategy = tpe()
+    told(strategy, random_answers(12))
+    proposal = strategy.propose(GRID.sample(Random(99)), origin="random")
+    strategy.tell(Asked(strategy.name, ((13, proposal),)))
+    strategy.tell(Finished(13, "completed", measured(accuracy=2.0, loss=0.0), reused_from=500))
+    assert 13 in densities(strategy).good
+
+
+@pytest.mark.parametrize(("most_good", "rung"), [(2, 3), (None, 1)])
+def test_a_higher_rung_is_learned_from_where_all_that_may_be_good_are_there(most_good: int | None, rung: int) -> None:
+    strategy = TPE(GRID, GOAL, seed=0, costs=toy_costs, most_good=most_good)
+    told(strategy, random_answers(12))
+    for trial, answer in enumerate(random_answers(12, seed=2), start=1):
+        strategy.on_promoted(trial, Fidelity(3), Finished(100 + trial, "completed", measured(**answer)))
+    assert strategy._rung() == rung
+
+
 def test_failures_do_not_make_a_model_and_a_copied_result_is_none() -> None:
     strategy = tpe()
     told(strategy, ["crashed"] * 30)
