@@ -14,6 +14,7 @@ import pytest
 from netwright.core.candidate import Candidate
 from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.data.catalog import arrays_data
+from netwright.stoppers import Curve
 from netwright.strategies import WRAPPERS
 from netwright.strategies.listed import Listed
 from netwright.testing.toys import Grid, power_curve
@@ -44,7 +45,7 @@ def ladder(accuracies: Sequence[float], pace: float = 1.0) -> tuple[Training, ..
     """Rungs with these accuracies, `pace` seconds an epoch."""
     below = (0, *RUNGS)
     return tuple(
-        Training(accuracy, pace * (epochs - before + DECAY * epochs), pace * epochs)
+        Training(accuracy, pace * (epochs - before + DECAY * epochs), curve_seconds=(pace * epochs,))
         for accuracy, epochs, before in zip(accuracies, RUNGS, below, strict=False)
     )
 
@@ -166,6 +167,38 @@ def test_the_clock_runs_as_reckoned_by_hand() -> None:
     assert (len(cut.steps), cut.trained) == (1, 3)
     good = search(Listed("all", source.proposals), record, workers=2, seconds=100, seed=0, enough=0.5)
     assert (good.time_to(0.5), good.trained) == (1.0, 2)
+
+
+class Impatient:
+    """Ends every training that is not the best after its first epoch."""
+
+    whole = False
+
+    def __call__(self, curve: Curve, others: Sequence[Curve]) -> bool:
+        return any(other.at(1) > curve.at(1) for other in others if curve.epochs[-1] == 1)  # type: ignore[operator]
+
+
+def test_a_stopped_training_frees_its_worker_an_epoch_later_and_is_no_incumbent() -> None:
+    candidates = [SPACE.candidate((i, 0, 0)) for i in range(3)]
+    begin, late = (0.5, 0.2, 0.4), (0.5, 0.9, 0.6)
+    trainings = [
+        Training(end, 28.0, (first, *[end] * 26), tuple(float(epoch) for epoch in range(1, 28)))
+        for first, end in zip(begin, late, strict=True)
+    ]
+    record = Record(
+        [
+            Network(name_of(c), {}, 1, ladder([0.0] * 4), (training,))
+            for c, training in zip(candidates, trainings, strict=True)
+        ],
+        RUNGS,
+    )
+    source = Listed("all", [Proposal(candidate, Fidelity(27)) for candidate in candidates])
+    assert [report.after for report in record.reports(source.proposals[0])] == [float(1 + e) for e in range(1, 28)]
+    done = search(source, record, workers=1, seconds=99, seed=0, rule=Impatient())
+    # The first has nobody to compare with; the two others are slow to begin, and end after their second epoch.
+    assert done.steps == [(28.0, pytest.approx(40.0), 28.0)]
+    assert done.ended == 28.0 + 3.0 + 3.0
+    assert done.stopped == pytest.approx([0.0, 30.0])
 
 
 def test_only_the_longest_trainings_make_an_incumbent() -> None:

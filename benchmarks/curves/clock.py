@@ -19,6 +19,7 @@ from netwright.core.events import Asked
 from netwright.core.objective import parse_goal
 from netwright.core.trial import Proposal, TrialId
 from netwright.spaces.walk import SearchSpace
+from netwright.stoppers import Stopper, Stopping
 from netwright.strategies import Costs, Source, make_strategy
 from netwright.strategies.base import Told
 from netwright.strategies.halving import REPEATS
@@ -88,12 +89,14 @@ class Patient(Source):
 @dataclass(frozen=True)
 class Search:
     """What came of a search: (virtual seconds, regret in points, seconds of a full training) wherever the incumbent
-    changed; trainings begun, epochs paid for (without decay branches), and when the last training ended."""
+    changed; trainings begun, epochs paid for (without decay branches), when the last training ended, and the regrets of
+    the networks whose training was stopped."""
 
     steps: list[tuple[float, float, float]]
     trained: int
     epochs: int
     ended: float
+    stopped: list[float]
 
     def time_to(self, regret: float, *, retrained: bool = False) -> float:
         """When the incumbent first lay within `regret`; infinite if never.
@@ -121,7 +124,8 @@ class Watch:
     def __call__(self, done: Simulated) -> bool:
         for trial, answer in islice(done.answers.items(), self._seen, None):
             proposal = done.proposals[trial]
-            if proposal.fidelity.epochs == self.record.epochs[-1] and answer["accuracy"].value > self._best:
+            whole = proposal.fidelity.epochs == self.record.epochs[-1] and trial not in done.stopped
+            if whole and answer["accuracy"].value > self._best:
                 self._best = answer["accuracy"].value
                 self._change(done.now, proposal.candidate)
         self._seen = len(done.answers)
@@ -133,10 +137,17 @@ class Watch:
 
 
 def search(
-    source: Source, record: Record, *, workers: int, seconds: float, seed: int, enough: float = -math.inf
+    source: Source,
+    record: Record,
+    *,
+    workers: int,
+    seconds: float,
+    seed: int,
+    enough: float = -math.inf,
+    rule: Stopper | None = None,
 ) -> Search:
     """Let a source search the record with so many virtual workers for so many virtual seconds, or until the regret of
-    the incumbent is `enough`."""
+    the incumbent is `enough`. With a `rule`, full trainings are stopped by it."""
     watch = Watch(record, seconds, enough)
     done = simulate(
         Patient(source),
@@ -146,8 +157,15 @@ def search(
         duration=record.seconds,
         seed=seed,
         stop=watch,
+        reports=record.reports if rule else lambda proposal, rng: (),
+        stopping=_stopping(rule, source.name) if rule else None,
     )
-    return Search(watch.steps, done.trained, done.epochs, done.now)
+    stopped = [record.regret(done.proposals[trial].candidate) for trial in sorted(done.stopped)]
+    return Search(watch.steps, done.trained, done.epochs, done.now, stopped)
+
+
+def _stopping(rule: Stopper, name: str) -> Stopping:
+    return Stopping(rule, [name], read=lambda record: float(record["accuracy"]))
 
 
 def exhaustive(record: Record, workers: int) -> float:

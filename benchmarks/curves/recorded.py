@@ -18,7 +18,7 @@ from typing import Any
 from netwright.core.candidate import Candidate
 from netwright.core.measurement import Measurement
 from netwright.core.trial import Continue, Proposal
-from netwright.testing.simulate import Answer
+from netwright.testing.simulate import Answer, Report
 
 from .grid import name_of
 
@@ -29,20 +29,25 @@ RECORD = Path(__file__).with_name("networks.jsonl")
 class Training:
     """One training, up to a rung from the one below, or in full. `accuracy` is None where it diverged.
 
-    `seconds` are the CPU seconds of its worker. `trunk_seconds` are those of all epochs since the first, without decay
-    branches and without what a worker does beside training. `curve` has the accuracy after each epoch that was added.
+    `seconds` are the CPU seconds of its worker. `curve` has the accuracy after each epoch that was added, `curve_seconds`
+    the time of all epochs up to there, without decay branches and without what a worker does beside training.
     """
 
     accuracy: float | None
     seconds: float
-    trunk_seconds: float = 0.0
     curve: tuple[float, ...] = ()
+    curve_seconds: tuple[float, ...] = ()
+
+    @property
+    def trunk_seconds(self) -> float:
+        """Those of all epochs since the first."""
+        return self.curve_seconds[-1] if self.curve_seconds else 0.0
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Training:
         """From a line of the record."""
-        spent = line.get("curve_seconds") or [0.0]
-        return cls(line.get("accuracy"), line["seconds"], spent[-1], tuple(line.get("curve", ())))
+        curves = (tuple(line.get(name, ())) for name in ("curve", "curve_seconds"))
+        return cls(line.get("accuracy"), line["seconds"], *curves)
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,21 @@ class Record:
             if level > 0:
                 seconds += self._network(proposal.candidate).rungs[level - 1].trunk_seconds
         return seconds
+
+    def reports(self, proposal: Proposal, rng: Random | None = None) -> list[Report]:
+        """What a full training says after each epoch. What a worker does beside training comes before the first."""
+        if proposal.fidelity.trunk:
+            raise ValueError("only full trainings report")
+        training = self._training(proposal)
+        beside, of = training.seconds - training.trunk_seconds, proposal.fidelity.epochs
+        return [
+            Report(
+                beside + seconds,
+                {"epoch": epoch, "of": of, "accuracy": accuracy},
+                {"accuracy": Measurement(accuracy, split="validation")},
+            )
+            for epoch, (accuracy, seconds) in enumerate(zip(training.curve, training.curve_seconds, strict=True), 1)
+        ]
 
     def _training(self, proposal: Proposal) -> Training:
         """A rung above the one where the network diverged has no training of its own: it diverges there, again."""

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import parse_goal
+from netwright.core.trial import Fidelity, Proposal
+from netwright.stoppers import MedianRule, Stopping
 from netwright.strategies import Halving, RandomSearch
-from netwright.testing.simulate import simulate
+from netwright.strategies.listed import Listed
+from netwright.testing.simulate import Report, simulate
 from netwright.testing.toys import Grid, measured, toy_costs
 
 GOAL = parse_goal(("accuracy",), ())
@@ -52,3 +55,46 @@ def test_a_continued_trial_pays_the_difference() -> None:
     run = simulate(halving, lambda proposal, rng: measured(accuracy=0.5), trials=4)
     assert [proposal.fidelity.epochs for proposal in run.proposals.values()] == [2, 2, 2, 6]
     assert run.epochs == 2 + 2 + 2 + 4
+
+
+def test_a_training_that_a_rule_does_not_want_ends_at_its_next_report() -> None:
+    space = Grid((7,))
+    levels = (0.8, 0.8, 0.3, 0.8, 0.8, 0.9, 0.8)
+    listed = Listed("all", [Proposal(space.candidate((i,)), Fidelity(10)) for i in range(7)])
+
+    def level(proposal: Proposal) -> float:
+        return levels[space.point(proposal.candidate)[0]]
+
+    def reports(proposal: Proposal, rng: object) -> list[Report]:
+        value = level(proposal) if proposal.candidate != space.candidate((6,)) else 0.1
+        return [
+            Report(2.0 * epoch, {"epoch": epoch, "of": 10, "value": value}, measured(accuracy=value))
+            for epoch in range(1, 11)
+        ]
+
+    stopping = Stopping(MedianRule(), ["all"], read=lambda record: float(record["value"]))
+    run = simulate(
+        listed,
+        lambda proposal, rng: measured(accuracy=level(proposal)),
+        trials=7,
+        duration=lambda proposal, rng: 20.0,
+        reports=reports,
+        stopping=stopping,
+    )
+    ended = {event.trial: event for event in run.events if isinstance(event, Finished)}
+    # Five whole ones are needed, of which the poor one is the third; the last is found out after its second epoch.
+    assert run.stopped == {7}
+    assert [ended[trial].status for trial in range(1, 8)] == ["completed"] * 6 + ["stopped"]
+    assert run.now == 6 * 20 + 3 * 2
+    assert run.epochs == 6 * 10 + 3
+    assert ended[7].measurements["accuracy"].value == 0.1
+    assert ended[7].notes["asked_to_stop"] == 2
+    assert ended[3].notes["learning_curve"]["of"] == 10
+
+
+def test_reports_alone_change_nothing() -> None:
+    def run(**told: object) -> object:
+        return simulate(source(Grid((5,) * 6)), lambda p, rng: measured(accuracy=rng.random()), trials=9, **told)  # type: ignore[arg-type]
+
+    say = [Report(0.5, {"epoch": 1, "of": 1}, measured(accuracy=0.0))]
+    assert run(reports=lambda proposal, rng: say, workers=2) == run(workers=2)

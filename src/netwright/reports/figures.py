@@ -257,14 +257,13 @@ def plot_strips(comparisons: Sequence[Comparison], metric: str) -> tuple[list[Ma
         )
     ticks = linear_ticks(x.low, x.high, 4)
     digits = max(0, *(len(f"{tick * scale:.6g}".partition(".")[2]) for tick in ticks))
-    axis = Frame(width, 16).svg(
-        "axis of the differences",
-        *(
-            label(x(tick), 12, words.signed_fixed(tick * scale, digits), anchor="middle", class_="tick")
-            for tick in ticks
-        ),
-        class_="strip",
-    )
+
+    def tick_label(tick: float) -> Markup:
+        at = x(tick)
+        anchor = "start" if at < 16 else "end" if at > width - 16 else "middle"
+        return label(at, 12, words.signed_fixed(tick * scale, digits), anchor=anchor, class_="tick")
+
+    axis = Frame(width, 16).svg("axis of the differences", *map(tick_label, ticks), class_="strip")
     return strips, axis
 
 
