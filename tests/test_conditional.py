@@ -18,9 +18,11 @@ from netwright.spaces.walk import Record, Replay
 pytest.importorskip("benchmarks.conditional", reason="the benchmarks are not part of this copy")
 
 from benchmarks.conditional.evaluation import CLASSIFIERS, accuracy, build, load
+from benchmarks.conditional.parameters import Conditional
 from benchmarks.conditional.peers import Suggest, configuration_space, decisions_of
 from benchmarks.conditional.pipelines import PARAMETERS, Pipelines
 from benchmarks.conditional.search import run
+from benchmarks.conditional.sides import TOYS, Sides
 from benchmarks.tabular.summary import curve
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +92,17 @@ def test_preparation_is_learnt_inside_the_folds() -> None:
         assert accuracy("breast-cancer", decisions) == pytest.approx(50, abs=8)
 
 
+def test_the_table_of_the_sides_is_the_toy() -> None:
+    rng = random.Random(3)
+    for toy in TOYS.values():
+        samples = [toy.sample(rng) for _ in range(2000)]
+        assert all(Sides().walk(Replay(sample.decisions)) == sample for sample in samples[:50])
+        reached = {side: [toy.accuracy(s.decisions) for s in samples if s.decisions["side"] == side] for side in "ab"}
+        assert np.mean(reached["a"]) > np.mean(reached["b"]) + 0.1
+        assert toy.accuracy({"side": "a", **{f"a/{i}": 3 for i in range(5)}}) == pytest.approx(toy.usual[1])
+        assert toy.accuracy({"side": "b", **{f"b/{i}": 3 for i in range(5)}}) == 1.0
+
+
 def test_optuna_is_led_through_the_same_walk() -> None:
     optuna = pytest.importorskip("optuna", reason="optuna is not installed: pip install -e '.[bench]'")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -100,12 +113,13 @@ def test_optuna_is_led_through_the_same_walk() -> None:
         assert candidate == Pipelines().walk(Replay(trial.params))
 
 
-def test_smac_knows_the_same_conditions() -> None:
+@pytest.mark.parametrize("space", [Pipelines(), Sides()], ids=["pipelines", "sides"])
+def test_smac_knows_the_same_conditions(space: Conditional) -> None:
     pytest.importorskip("ConfigSpace", reason="SMAC3 is not installed: pip install smac")
-    for config in configuration_space(0).sample_configuration(50):
-        decisions = decisions_of(config)
+    for config in configuration_space(space, 0).sample_configuration(50):
+        decisions = decisions_of(space, config)
         met: dict[str, object] = {}
-        Pipelines().walk(Record(Replay(decisions), met))  # type: ignore[arg-type]
+        space.walk(Record(Replay(decisions), met))  # type: ignore[arg-type]
         assert list(met) == list(decisions)
 
 

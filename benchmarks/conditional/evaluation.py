@@ -15,7 +15,7 @@ import numpy as np
 
 from netwright.core.candidate import Value
 
-from .pipelines import Decisions
+from .parameters import Decisions
 
 FOLDS = 2
 """Two, because they leave most examples to be tested on for the time of a training."""

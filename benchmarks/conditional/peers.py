@@ -1,4 +1,4 @@
-"""Peers on the same pipelines, defaults untouched: Optuna is led through the walk, SMAC3 is told of all conditions."""
+"""Peers on the same space, defaults untouched: Optuna is led through the walk, SMAC3 is told of all conditions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.tabular.search import Peer, Queries
 from netwright.core.candidate import Value
 from netwright.spaces.choices import Choice, Choose, Integer, Real
 
-from .pipelines import PARAMETERS, Decisions, Pipelines
+from .parameters import Conditional, Decisions
 
 
 class Suggest:
@@ -34,7 +34,7 @@ class Suggest:
         return value  # type: ignore[no-any-return]
 
 
-def optuna_tpe(queries: Queries[Decisions], seed: int, *, most_asks: int, **settings: bool) -> None:
+def optuna_tpe(space: Conditional, queries: Queries[Decisions], seed: int, *, most_asks: int, **settings: bool) -> None:
     """The tree-structured Parzen estimator of Optuna, in its default mode or another."""
     import optuna
 
@@ -45,10 +45,10 @@ def optuna_tpe(queries: Queries[Decisions], seed: int, *, most_asks: int, **sett
         study = optuna.create_study(direction="maximize", sampler=sampler)
         while not queries.spent and queries.asks < most_asks:
             trial = study.ask()
-            study.tell(trial, queries.ask(Pipelines().walk(Suggest(trial)).decisions))
+            study.tell(trial, queries.ask(space.walk(Suggest(trial)).decisions))
 
 
-def smac_hpo(queries: Queries[Decisions], seed: int, *, most_asks: int) -> None:
+def smac_hpo(space: Conditional, queries: Queries[Decisions], seed: int, *, most_asks: int) -> None:
     """The hyperparameter facade of SMAC3 (a random forest), told the budget, a quarter of which it starts with."""
     from smac import HyperparameterOptimizationFacade, Scenario
     from smac.runhistory.dataclasses import TrialValue
@@ -56,7 +56,7 @@ def smac_hpo(queries: Queries[Decisions], seed: int, *, most_asks: int) -> None:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scenario = Scenario(
-            configuration_space(seed),
+            configuration_space(space, seed),
             deterministic=True,
             n_trials=queries.budget,
             seed=seed,
@@ -66,10 +66,10 @@ def smac_hpo(queries: Queries[Decisions], seed: int, *, most_asks: int) -> None:
         smac = HyperparameterOptimizationFacade(scenario, _never_called, logging_level=False, overwrite=True)
         while not queries.spent and queries.asks < most_asks:
             asked = smac.ask()
-            smac.tell(asked, TrialValue(cost=100 - queries.ask(decisions_of(asked.config))))
+            smac.tell(asked, TrialValue(cost=100 - queries.ask(decisions_of(space, asked.config))))
 
 
-def configuration_space(seed: int) -> Any:
+def configuration_space(space: Conditional, seed: int) -> Any:
     """The same parameters, ranges and conditions in the words of ConfigSpace."""
     from ConfigSpace import (
         CategoricalHyperparameter,
@@ -79,8 +79,8 @@ def configuration_space(seed: int) -> Any:
         UniformIntegerHyperparameter,
     )
 
-    space = ConfigurationSpace(seed=seed)
-    for parameter in PARAMETERS:
+    told = ConfigurationSpace(seed=seed)
+    for parameter in space.parameters:
         match parameter.choice:
             case Choose(labels=labels):
                 there = CategoricalHyperparameter(parameter.name, list(labels))
@@ -88,24 +88,26 @@ def configuration_space(seed: int) -> Any:
                 there = UniformIntegerHyperparameter(parameter.name, low, high, log=log)
             case Real(low, high, log):
                 there = UniformFloatHyperparameter(parameter.name, low, high, log=log)
-        space.add(there)
+        told.add(there)
         if parameter.of is not None:
-            space.add(InCondition(there, space[parameter.of], list(parameter.when)))
-    return space
+            told.add(InCondition(there, told[parameter.of], list(parameter.when)))
+    return told
 
 
-def decisions_of(config: Mapping[str, Any]) -> Decisions:
+def decisions_of(space: Conditional, config: Mapping[str, Any]) -> Decisions:
     """A configuration of ConfigSpace in Python's own numbers, in the order of the walk."""
     plain = {name: value.item() if hasattr(value, "item") else value for name, value in dict(config).items()}
-    return {parameter.name: plain[parameter.name] for parameter in PARAMETERS if parameter.name in plain}
+    return {parameter.name: plain[parameter.name] for parameter in space.parameters if parameter.name in plain}
 
 
 def _never_called(config: object, seed: int = 0) -> float:
     raise NotImplementedError
 
 
-PEERS: dict[str, Peer[Decisions]] = {
-    "optuna-tpe": Peer(optuna_tpe, "optuna"),
-    "optuna-tpe-group": Peer(partial(optuna_tpe, multivariate=True, group=True), "optuna"),
-    "smac-hpo": Peer(smac_hpo, "smac"),
-}
+def peers_on(space: Conditional) -> dict[str, Peer[Decisions]]:
+    """By name, each searching in this space."""
+    return {
+        "optuna-tpe": Peer(partial(optuna_tpe, space), "optuna"),
+        "optuna-tpe-group": Peer(partial(optuna_tpe, space, multivariate=True, group=True), "optuna"),
+        "smac-hpo": Peer(partial(smac_hpo, space), "smac"),
+    }

@@ -10,29 +10,10 @@ Ranges were set once, so that every pipeline trains in a fraction of a second; n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from netwright.core.candidate import Candidate, Value
+from netwright.core.candidate import Value
 from netwright.spaces.choices import Choice, choose, integer, real
-from netwright.spaces.walk import Decider
-from netwright.testing.toys import Toy, toy_candidate
 
-Decisions = Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A decision and its choice. It is there always, or where the decision `of` is there and is one of `when`."""
-
-    name: str
-    choice: Choice
-    of: str | None = None
-    when: tuple[Value, ...] = ()
-
-    def active(self, decisions: Decisions) -> bool:
-        """Whether it is there, after these decisions."""
-        return self.of is None or decisions.get(self.of) in self.when
+from .parameters import Conditional, Parameter
 
 
 def _below(of: str, when: Value | tuple[Value, ...], **choices: Choice) -> tuple[Parameter, ...]:
@@ -111,15 +92,8 @@ PARAMETERS = (
 """Every decision there may be, after those it hangs on."""
 
 
-class Pipelines(Toy):
+class Pipelines(Conditional):
     """The space as netwright searches it: candidates that are nothing but their decisions."""
 
     name = "pipelines"
-
-    def walk(self, decider: Decider) -> Candidate:
-        """The pipeline that `decider` chooses."""
-        decisions: dict[str, Value] = {}
-        for parameter in PARAMETERS:
-            if parameter.active(decisions):
-                decisions[parameter.name] = decider.decide(parameter.name, parameter.choice)
-        return toy_candidate(decisions)
+    parameters = PARAMETERS

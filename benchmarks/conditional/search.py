@@ -8,8 +8,11 @@ from benchmarks.tabular.search import Queries, Run, search
 from netwright.core.candidate import Candidate
 
 from .evaluation import accuracy
-from .peers import PEERS
-from .pipelines import Decisions, Pipelines
+from .parameters import Decisions
+from .peers import peers_on
+from .pipelines import Pipelines
+
+PEERS = peers_on(Pipelines())
 
 
 def run(strategy: str, data: str, seed: int, queries: int) -> Run:

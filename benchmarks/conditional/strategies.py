@@ -16,9 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.conditional.evaluation import DATA
-from benchmarks.conditional.peers import PEERS
 from benchmarks.conditional.pipelines import Pipelines
-from benchmarks.conditional.search import run
+from benchmarks.conditional.search import PEERS, run
 from benchmarks.tabular.command import Benchmark, compare
 
 PIPELINES = Benchmark(

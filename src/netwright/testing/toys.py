@@ -115,6 +115,36 @@ MOST_COVERED = 0.98390
 """Hypervolume of T201's true front of loss, scaled to 0 … 1, and cost, up to 1.05 in both."""
 
 
+class Sides(Toy):
+    """Five decisions on side a, or five others on side b: a is better on average, and b has the best point, which is 1.
+
+    In a accuracy rises with the sum of the decisions through the range `usual`, in b with the number of threes from `low`.
+    """
+
+    def __init__(self, usual: tuple[float, float], low: float) -> None:
+        self.usual = usual
+        self.low = low
+
+    def walk(self, decider: Decider) -> Candidate:
+        side = decider.decide("side", choose("a", "b"))
+        decisions = {f"{side}/{i}": decider.decide(f"{side}/{i}", choose(*range(4))) for i in range(5)}
+        return toy_candidate({"side": side, **decisions})
+
+    def accuracy(self, decisions: Mapping[str, Value]) -> float:
+        """What a training would give."""
+        side, *options = decisions.values()
+        if side == "a":
+            total: int = sum(map(int, options))  # type: ignore[arg-type]
+            return self.usual[0] + (self.usual[1] - self.usual[0]) * total / 15
+        return self.low + (1 - self.low) * options.count(3) / 5
+
+
+STEEP = Sides(usual=(0.5, 0.8), low=0.1)
+"""Four threes of five are needed to be better than all of a."""
+GENTLE = Sides(usual=(0.5, 0.7), low=0.3)
+"""Three are."""
+
+
 class T201(Grid):
     """15,625 points, 6 slots of 5 options, with pairwise interactions; the optimum scores 1.
 
