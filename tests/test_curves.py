@@ -14,17 +14,18 @@ import pytest
 from netwright.core.candidate import Candidate
 from netwright.core.trial import Continue, Fidelity, Proposal
 from netwright.data.catalog import arrays_data
-from netwright.stoppers import Curve
+from netwright.stoppers import Curve, PowerLaw
 from netwright.strategies import WRAPPERS
 from netwright.strategies.listed import Listed
 from netwright.testing.toys import Grid, power_curve
 
 pytest.importorskip("benchmarks.curves", reason="the benchmarks are not part of this copy")
 
-from benchmarks.curves.clock import FULL, exhaustive, make, search
+from benchmarks.curves.clock import FULL, Search, exhaustive, make, search
 from benchmarks.curves.grid import RUNGS, Kept, grid, name_of
 from benchmarks.curves.recorded import Network, Record, Training, append, lines, mend, read
 from benchmarks.curves.recording import train
+from benchmarks.curves.stopping import Remembered, row, rule_of
 from benchmarks.curves.summary import (
     crossings,
     fidelity,
@@ -199,6 +200,27 @@ def test_a_stopped_training_frees_its_worker_an_epoch_later_and_is_no_incumbent(
     assert done.steps == [(28.0, pytest.approx(40.0), 28.0)]
     assert done.ended == 28.0 + 3.0 + 3.0
     assert done.stopped == pytest.approx([0.0, 30.0])
+
+
+def test_a_rule_that_remembers_its_fits_decides_as_the_one_that_it_is() -> None:
+    rule = rule_of("power-law")
+    assert isinstance(rule, Remembered)
+    assert rule == Remembered(1.0)
+    whole = Curve(tuple(range(1, 28)), tuple(power_curve(0.9, 0.3, 0.7, epoch) for epoch in range(1, 28)), 27)
+    for final, stops in ((0.5, True), (0.95, False)):
+        curve = Curve(tuple(range(1, 13)), tuple(power_curve(final, 0.3, 0.7, epoch) for epoch in range(1, 13)), 27)
+        assert [rule(curve, [whole]), rule(curve, [whole]), PowerLaw(1.0)(curve, [whole])] == [stops] * 3
+
+
+def test_the_row_of_a_rule_says_what_it_saved_and_whom_it_stopped() -> None:
+    without = [Search([(10.0, 0.2, 4.0)], 8, 0, 10.0, [])] * 2
+    quick = Search([(4.0, 3.0, 4.0), (5.0, 0.2, 4.0)], 10, 0, 5.0, [9.0, 0.4])
+    lost = Search([(3.0, 2.0, 4.0)], 30, 0, 50.0, [0.1, 0.3, 7.0, 8.0])
+    assert row("random", None, without, without, 0.5)[2:] == ["10.0 (10.0 to 10.0)", 2, "", "", "8", "", ""]
+    assert row("random", "median", [quick, quick], without, 0.5)[2:5] == ["5.0 (5.0 to 5.0)", 2, "0.50 (0.50 to 0.50)"]
+    assert row("random", "halving", [quick, lost], without, 0.5)[2:] == [
+        "never (5.0 to never)", 1, "inf (0.50 to inf)", 1, "20", "15 %", "1.5"
+    ]  # fmt: skip
 
 
 def test_only_the_longest_trainings_make_an_incumbent() -> None:
