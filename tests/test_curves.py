@@ -219,7 +219,7 @@ def test_the_row_of_a_rule_says_what_it_saved_and_whom_it_stopped() -> None:
     assert row("random", None, without, without, 0.5)[2:] == ["10.0 (10.0 to 10.0)", 2, "", "", "8", "", ""]
     assert row("random", "median", [quick, quick], without, 0.5)[2:5] == ["5.0 (5.0 to 5.0)", 2, "0.50 (0.50 to 0.50)"]
     assert row("random", "halving", [quick, lost], without, 0.5)[2:] == [
-        "never (5.0 to never)", 1, "inf (0.50 to inf)", 1, "20", "15 %", "1.5"
+        "never (5.0 to never)", 1, "never (0.50 to never)", 1, "20", "15 %", "1.5"
     ]  # fmt: skip
 
 

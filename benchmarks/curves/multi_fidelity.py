@@ -28,7 +28,6 @@ from benchmarks.curves.picture import plot_curves, plot_regret
 from benchmarks.curves.recorded import RECORD, Record, read
 from benchmarks.curves.summary import (
     Floats,
-    Ratio,
     crossings,
     fidelity,
     places,
@@ -194,20 +193,16 @@ def print_times(found: Searches, within: float, seeds: int, workers: int) -> Non
     for (strategy, scheduler), searches in found.items():
         alone = [one.time_to(within) for one in searches]
         row = times(alone)
-        cells = [f"{row.median:.1f} ({row.low:.1f} to {row.high:.1f})".replace("inf", "never"), row.reached]
+        cells = [str(row), row.reached]
         if scheduler == FULL:
             rows.append([strategy, scheduler, *cells, "", "", ""])
             continue
         full = [one.time_to(within) for one in found[strategy, FULL]]
         again = [one.time_to(within, retrained=True) for one in searches]
         quicker = ratio(alone, full)
-        rows.append([strategy, scheduler, *cells, _ratio(quicker), f"{quicker.quicker}", _ratio(ratio(again, full))])
+        rows.append([strategy, scheduler, *cells, str(quicker), quicker.quicker, str(ratio(again, full))])
     header = ["strategy", "scheduler", "median (10 to 90 %)", "reached", "ratio to full", "seeds quicker", "retrained"]
     print_table(header, rows)
-
-
-def _ratio(found: Ratio) -> str:
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def main() -> None:
     record = read(given.record, RUNGS, map(name_of, space.enumerate()))
     for workers in given.workers:
         print(
-            f"\nVirtual seconds to within {given.within:g} points of the best, {workers} workers, {given.seeds} seeds\n"
+            f"\nWithin {given.within:g} points of the best, {workers} workers, {given.seeds} seeds, virtual seconds\n"
         )
         rows: list[list[object]] = []
         for strategy in given.strategies:
@@ -111,15 +111,14 @@ def row(
     """Time to the goal, how much of it that of the same searches without a rule was, and who was stopped (means)."""
     ours = [one.time_to(within) for one in found]
     took = times(ours)
-    cells = [f"{took.median:.1f} ({took.low:.1f} to {took.high:.1f})".replace("inf", "never"), took.reached]
+    cells = [str(took), took.reached]
     begun = f"{fmean(one.trained for one in found):.0f}"
     if rule is None:
         return [strategy, "none", *cells, "", "", begun, "", ""]
     quicker = ratio(ours, [one.time_to(within) for one in without])
     share = sum(len(one.stopped) for one in found) / sum(one.trained for one in found)
     good = fmean(sum(regret <= within for regret in one.stopped) for one in found)
-    against = f"{quicker.value:.2f} ({quicker.low:.2f} to {quicker.high:.2f})"
-    return [strategy, rule, *cells, against, quicker.quicker, begun, f"{100 * share:.0f} %", f"{good:.1f}"]
+    return [strategy, rule, *cells, str(quicker), quicker.quicker, begun, f"{100 * share:.0f} %", f"{good:.1f}"]
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ class Times:
     high: float
     reached: int
 
+    def __str__(self) -> str:
+        return f"{self.median:.1f} ({self.low:.1f} to {self.high:.1f})".replace("inf", "never")
+
 
 def times(values: Sequence[float]) -> Times:
     """Infinite ones never got there; percentiles are values that were seen."""
@@ -41,6 +44,9 @@ class Ratio:
     low: float
     high: float
     quicker: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})".replace("inf", "never")
 
 
 def ratio(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Ratio:
