@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netwright.core.events import Asked, Failed, Finished, Lost
 from netwright.core.objective import parse_goal
 from netwright.core.trial import Fidelity, Proposal
-from netwright.stoppers import MedianRule, Stopping
+from netwright.stoppers import Curve, MedianRule, Stopping
 from netwright.strategies import Halving, RandomSearch
 from netwright.strategies.listed import Listed
 from netwright.testing.simulate import Report, simulate
@@ -98,3 +100,26 @@ def test_reports_alone_change_nothing() -> None:
 
     say = [Report(0.5, {"epoch": 1, "of": 1}, measured(accuracy=0.0))]
     assert run(reports=lambda proposal, rng: say, workers=2) == run(workers=2)
+
+
+class Late:
+    """Wants every training to end after its last epoch but one."""
+
+    whole = True
+
+    def __call__(self, curve: Curve, others: Sequence[Curve]) -> bool:
+        return curve.epochs[-1] == curve.of - 1
+
+
+def test_a_training_that_comes_to_its_end_all_the_same_is_complete() -> None:
+    say = [Report(epoch, {"epoch": epoch, "of": 3, "value": 0.5}, measured(accuracy=0.1)) for epoch in (1, 2, 3)]
+    run = simulate(
+        Listed("all", [Proposal(Grid((1,)).candidate((0,)), Fidelity(3))]),
+        lambda proposal, rng: measured(accuracy=0.5),
+        trials=1,
+        duration=lambda proposal, rng: 3.0,
+        reports=lambda proposal, rng: say,
+        stopping=Stopping(Late(), ["all"], read=lambda record: float(record["value"])),
+    )
+    (ended,) = (event for event in run.events if isinstance(event, Finished))
+    assert (ended.status, ended.notes["asked_to_stop"], run.epochs, run.stopped) == ("completed", 2, 3, set())
